@@ -1,0 +1,40 @@
+// The JavaScript class FdPlane: the main thread's handle on the fd plane's thread.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "fd_plane/fd_plane.h"
+
+namespace dmabufd {
+
+class FdPlaneObject : public Napi::ObjectWrap<FdPlaneObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+
+  explicit FdPlaneObject(const Napi::CallbackInfo& info);
+  ~FdPlaneObject() override;
+
+  // Called once, right after construction.
+  void start(UniqueFd listener, size_t max_sessions, const Napi::Function& on_events);
+
+ private:
+  void stop();
+
+  void admit(const Napi::CallbackInfo& info);
+  void dismiss(const Napi::CallbackInfo& info);
+  void put_lease(const Napi::CallbackInfo& info);
+  void drop_lease(const Napi::CallbackInfo& info);
+  void answer(const Napi::CallbackInfo& info);
+  Napi::Value take_events(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+
+  Napi::ThreadSafeFunction wake_;
+  std::unique_ptr<FdPlane> plane_;
+};
+
+// startFdPlane(options)
+Napi::Value start_fd_plane_binding(const Napi::CallbackInfo& info);
+
+}  // namespace dmabufd

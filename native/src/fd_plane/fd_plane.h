@@ -1,0 +1,103 @@
+// The daemon's side of fd.sock: one thread, one epoll, and the table of who may fetch what.
+//
+// FETCH and RELEASE are answered here, so that neither a gRPC call nor a garbage collection on the main thread
+// delays them. Who may connect, and what stands in the table, is decided by the main thread, which learns of everything else as
+// events. One lock guards the sessions; nothing blocks while it is held.
+//
+// A session ends when its connection does, or when the process that connected has exited (pidfd), even if a
+// child of it has inherited the connection.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "fd_plane/session.h"
+#include "socket/acceptor.h"
+#include "socket/datagram.h"
+#include "socket/peer_credentials.h"
+
+namespace dmabufd {
+
+struct SessionConnected {
+  PeerCredentials peer;
+};
+struct SessionDisconnected {
+  std::string reason;
+};
+struct LeasesReleased {
+  std::vector<uint64_t> buffer_ids;
+};
+struct RequestReceived {
+  uint16_t opcode;
+  uint32_t serial;
+  std::vector<uint8_t> payload;
+  std::vector<UniqueFd> fds;
+};
+
+struct FdPlaneEvent {
+  uint64_t session;
+  std::variant<SessionConnected, SessionDisconnected, LeasesReleased, RequestReceived> what;
+};
+
+class FdPlane {
+ public:
+  // `on_events` is called from any thread, with the lock held, when the first event of a batch is there to be taken.
+  FdPlane(UniqueFd listener, size_t max_sessions, std::function<void()> on_events);
+  ~FdPlane();
+  FdPlane(const FdPlane&) = delete;
+  FdPlane& operator=(const FdPlane&) = delete;
+
+  // Each does nothing if the session has ended.
+  void admit(uint64_t session, const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES]);
+  void dismiss(uint64_t session, uint32_t status, const std::string& reason);
+  void put_lease(uint64_t session, uint64_t buffer_id, TableRow row);
+  void drop_lease(uint64_t session, uint64_t buffer_id);
+  void answer(uint64_t session, const AnswerHeader& header, const std::vector<uint8_t>& payload,
+              std::vector<SharedFd> fds);
+
+  std::vector<FdPlaneEvent> take_events();
+
+  // Says GOODBYE to every session and ends the thread. Does nothing the second time.
+  void stop();
+
+ private:
+  using Lock = std::lock_guard<std::mutex>;
+  using SessionMap = std::unordered_map<uint64_t, std::unique_ptr<Session>>;
+
+  void run();
+  void handle(uint64_t tag, uint32_t events);
+  void accept_all();
+  void accept_one(UniqueFd connection);
+  void read_from(Session& session);
+  void take_request(Session& session, size_t length, std::vector<UniqueFd> fds);
+  void end(Session& session, const std::string& reason);
+  void watch(int fd, uint64_t tag, uint32_t events);
+  void rearm(Session& session);
+  void push(FdPlaneEvent event);
+  template <typename Action>
+  void with(uint64_t session, Action action);
+
+  Acceptor acceptor_;
+  const UniqueFd epoll_;
+  const UniqueFd wake_;
+  const size_t max_sessions_;
+  const std::function<void()> on_events_;
+  std::mutex mutex_;
+  SessionMap sessions_;                // guarded by mutex_
+  std::vector<FdPlaneEvent> events_;   // guarded by mutex_
+  size_t untaken_disconnects_ = 0;     // guarded by mutex_; they count as sessions, which bounds events_
+  uint64_t last_session_ = 0;          // of the thread alone
+  uint8_t buffer_[DMABUFD_FD_MAX_DATAGRAM];  // of the thread alone
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace dmabufd

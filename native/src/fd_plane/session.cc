@@ -1,0 +1,155 @@
+#include "fd_plane/session.h"
+
+#include <endian.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <string>
+
+#include "kernel/system_error.h"
+#include "socket/datagram.h"
+
+namespace dmabufd {
+namespace {
+
+constexpr int kMaxDiscarded = 1024;
+
+dmabufd_fd_buffer wire_buffer(uint64_t buffer_id, const TableRow& row) {
+  dmabufd_fd_buffer buffer{};
+  buffer.buffer_id = htole64(buffer_id);
+  buffer.size_bytes = htole64(row.size_bytes);
+  buffer.flags = htole32(row.flags);
+  return buffer;
+}
+
+AnswerHeader answer_to(const Request& request, uint32_t status) {
+  return {static_cast<uint16_t>(request.opcode | DMABUFD_FD_ANSWER), request.serial, status};
+}
+
+std::string not_leased(uint64_t buffer_id) {
+  return "buffer_id " + std::to_string(buffer_id) + ": this session holds no lease on such a buffer";
+}
+
+}  // namespace
+
+Session::Session(uint64_t id, UniqueFd socket, UniqueFd pidfd)
+    : id_(id), socket_(std::move(socket)), pidfd_(std::move(pidfd)) {}
+
+void Session::welcome(const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES]) {
+  admitted_ = true;
+  dmabufd_fd_welcome welcome{};
+  welcome.version = htole32(DMABUFD_FD_VERSION);
+  welcome.session_id = htole64(id_);
+  std::memcpy(welcome.token, token, sizeof(welcome.token));
+  send({DMABUFD_FD_WELCOME, 0, DMABUFD_FD_OK}, &welcome, sizeof(welcome), {});
+}
+
+void Session::dismiss(uint32_t status, const std::string& reason) {
+  send_text({DMABUFD_FD_GOODBYE, 0, status}, reason);
+  break_off(reason);
+}
+
+void Session::fetch(const Request& request) {
+  const std::vector<uint64_t> ids = request.buffer_ids();
+  std::vector<dmabufd_fd_buffer> buffers;
+  std::vector<SharedFd> fds;
+  buffers.reserve(ids.size());
+  fds.reserve(ids.size());
+  for (const uint64_t id : ids) {
+    const auto row = rows_.find(id);
+    if (row == rows_.end()) return send_text(answer_to(request, DMABUFD_FD_NOT_FOUND), not_leased(id));
+    buffers.push_back(wire_buffer(id, row->second));
+    fds.push_back(row->second.fd);
+  }
+  send(answer_to(request, DMABUFD_FD_OK), buffers.data(), buffers.size() * sizeof(dmabufd_fd_buffer), std::move(fds));
+}
+
+std::vector<uint64_t> Session::release(const Request& request) {
+  std::vector<uint64_t> ids = request.buffer_ids();
+  for (const uint64_t id : ids) {
+    if (rows_.count(id) == 0) {
+      send_text(answer_to(request, DMABUFD_FD_NOT_FOUND), not_leased(id));
+      return {};
+    }
+  }
+  // An id that is named twice is released once.
+  for (auto id = ids.begin(); id != ids.end();) id = rows_.erase(*id) == 1 ? id + 1 : ids.erase(id);
+  send(answer_to(request, DMABUFD_FD_OK), nullptr, 0, {});
+  return ids;
+}
+
+void Session::answer(const AnswerHeader& header, const std::vector<uint8_t>& payload, std::vector<SharedFd> fds) {
+  if (pending_ > 0) pending_--;
+  send(header, payload.data(), payload.size(), std::move(fds));
+}
+
+void Session::send_text(const AnswerHeader& header, const std::string& text) {
+  send(header, text.data(), text.size(), {});
+}
+
+void Session::send(const AnswerHeader& answer, const void* payload, size_t length, std::vector<SharedFd> fds) {
+  if (!end_reason_.empty()) return;
+  dmabufd_fd_header header{};
+  header.opcode = htole16(answer.opcode);
+  header.fd_count = htole16(static_cast<uint16_t>(fds.size()));
+  header.length = htole32(static_cast<uint32_t>(sizeof(header) + length));
+  header.serial = htole32(answer.serial);
+  header.status = htole32(answer.status);
+  Outgoing datagram{std::vector<uint8_t>(sizeof(header) + length), std::move(fds)};
+  std::memcpy(datagram.bytes.data(), &header, sizeof(header));
+  if (length > 0) std::memcpy(datagram.bytes.data() + sizeof(header), payload, length);
+  outgoing_.push_back(std::move(datagram));
+  flush();
+}
+
+void Session::flush() {
+  while (!outgoing_.empty() && try_send(outgoing_.front())) outgoing_.pop_front();
+}
+
+// Returns false if the datagram has to wait.
+bool Session::try_send(const Outgoing& datagram) {
+  int fds[DMABUFD_FD_MAX_FDS];
+  size_t count = 0;
+  for (const SharedFd& fd : datagram.fds) fds[count++] = fd->get();
+  try {
+    return send_datagram(socket(), datagram.bytes.data(), datagram.bytes.size(), fds, count);
+  } catch (const SystemError& failure) {
+    // ETOOMANYREFS: the fds that the daemon has in flight, to clients that do not take them, are as many as it may
+    // have open (unix(7)). Like any other failure it costs the client that is being answered its connection.
+    break_off(std::string("cannot answer: ") + ::strerror(failure.error()));
+    return true;
+  }
+}
+
+void Session::break_off(const std::string& reason) {
+  if (!end_reason_.empty()) return;
+  end_reason_ = reason;
+  ::shutdown(socket(), SHUT_RDWR);
+}
+
+bool Session::may_read() const {
+  return admitted_ && end_reason_.empty() && outgoing_.empty() && pending_ < DMABUFD_FD_MAX_PENDING;
+}
+
+uint32_t Session::wanted_events() const {
+  uint32_t events = 0;  // EPOLLHUP and EPOLLERR always come
+  if (may_read()) events |= EPOLLIN;
+  if (!outgoing_.empty() && end_reason_.empty()) events |= EPOLLOUT;
+  return events;
+}
+
+void Session::discard_unread() {
+  uint8_t bytes[DMABUFD_FD_MAX_DATAGRAM];
+  Datagram datagram;
+  try {
+    for (int i = 0; i < kMaxDiscarded; i++) {
+      const Received received = receive_datagram(socket(), bytes, sizeof(bytes), datagram);
+      if (received == Received::kNothing || received == Received::kClosed) return;
+    }
+  } catch (const SystemError&) {
+    // The peer is gone: nothing of its is left to read.
+  }
+}
+
+}  // namespace dmabufd

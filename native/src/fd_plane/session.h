@@ -1,0 +1,90 @@
+// One client of fd.sock: its connection, the rows of the table that it may fetch, and the answers that it has
+// not taken yet.
+//
+// A client that does not read its answers is not read from either, so that it costs a bounded amount of memory
+// and of fds in flight, and only itself waits. Not thread-safe: the FdPlane's lock guards every session.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "dmabufd_fd.h"
+#include "fd_plane/request.h"
+#include "kernel/unique_fd.h"
+
+namespace dmabufd {
+
+// One buffer that a session may fetch. The fd is shared with whoever else works with it.
+struct TableRow {
+  SharedFd fd;
+  uint64_t size_bytes;
+  uint32_t flags;
+};
+
+// What an answer says beside its payload.
+struct AnswerHeader {
+  uint16_t opcode;
+  uint32_t serial;
+  uint32_t status;
+};
+
+class Session {
+ public:
+  Session(uint64_t id, UniqueFd socket, UniqueFd pidfd);
+
+  uint64_t id() const { return id_; }
+  int socket() const { return socket_.get(); }
+  int pidfd() const { return pidfd_.get(); }
+
+  void put(uint64_t buffer_id, TableRow row) { rows_[buffer_id] = std::move(row); }
+  void drop(uint64_t buffer_id) { rows_.erase(buffer_id); }
+
+  void welcome(const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES]);
+  // Says GOODBYE and shuts the connection down; the event loop then finds it hung up.
+  void dismiss(uint32_t status, const std::string& reason);
+
+  void fetch(const Request& request);
+  // Removes the rows and answers, or answers NOT_FOUND and removes none. Returns the ids that were removed.
+  std::vector<uint64_t> release(const Request& request);
+  // A request that somebody else answers, some time.
+  void postpone() { pending_++; }
+  void answer(const AnswerHeader& header, const std::vector<uint8_t>& payload, std::vector<SharedFd> fds);
+
+  // Sends what waits to be sent, as far as the socket takes it.
+  void flush();
+  // Whether a further datagram may be taken in now.
+  bool may_read() const;
+  // What to ask epoll for.
+  uint32_t wanted_events() const;
+  uint32_t armed_events = 0;
+
+  const std::string& end_reason() const { return end_reason_; }
+  // Reads what the client has sent and not been heard for, since closing a Unix socket with unread data makes the
+  // client lose the GOODBYE to an ECONNRESET.
+  void discard_unread();
+
+ private:
+  struct Outgoing {
+    std::vector<uint8_t> bytes;
+    std::vector<SharedFd> fds;
+  };
+
+  void send(const AnswerHeader& header, const void* payload, size_t length, std::vector<SharedFd> fds);
+  void send_text(const AnswerHeader& header, const std::string& text);
+  bool try_send(const Outgoing& datagram);
+  void break_off(const std::string& reason);
+
+  const uint64_t id_;
+  const UniqueFd socket_;
+  const UniqueFd pidfd_;
+  std::unordered_map<uint64_t, TableRow> rows_;
+  std::deque<Outgoing> outgoing_;
+  size_t pending_ = 0;
+  bool admitted_ = false;
+  std::string end_reason_;
+};
+
+}  // namespace dmabufd

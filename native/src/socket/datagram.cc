@@ -1,0 +1,88 @@
+#include "socket/datagram.h"
+
+#include <sys/socket.h>
+
+#include <cstring>
+
+#include "kernel/system_error.h"
+
+namespace dmabufd {
+namespace {
+
+// Room for the most fds there can be. More than one SCM_RIGHTS message never comes: the kernel merges them.
+struct alignas(cmsghdr) ControlBuffer {
+  char bytes[CMSG_SPACE(sizeof(int) * kMaxFdsInDatagram)];
+};
+
+void take_fds(msghdr& message, std::vector<UniqueFd>& fds) {
+  for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr; control = CMSG_NXTHDR(&message, control)) {
+    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
+    const size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof(int));
+      fds.emplace_back(fd);
+    }
+  }
+}
+
+}  // namespace
+
+Received receive_datagram(int socket, uint8_t* buffer, size_t capacity, Datagram& datagram) {
+  datagram.length = 0;
+  datagram.fds.clear();
+
+  ControlBuffer control;
+  iovec data{buffer, capacity};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.bytes;
+  message.msg_controllen = sizeof(control.bytes);
+
+  const ssize_t length =
+      retry_interrupted([&] { return ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT); });
+  if (length < 0) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return Received::kNothing;
+    throw SystemError(errno, "recvmsg");
+  }
+  take_fds(message, datagram.fds);
+  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+    datagram.fds.clear();
+    return Received::kTruncated;
+  }
+  if (length == 0) {
+    datagram.fds.clear();
+    return Received::kClosed;
+  }
+  datagram.length = static_cast<size_t>(length);
+  return Received::kDatagram;
+}
+
+bool send_datagram(int socket, const uint8_t* bytes, size_t length, const int* fds, size_t fd_count) {
+  if (fd_count > kMaxFdsInDatagram) throw SystemError(EINVAL, "sendmsg");
+  ControlBuffer control;
+  iovec data{const_cast<uint8_t*>(bytes), length};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  if (fd_count > 0) {
+    const size_t size = fd_count * sizeof(int);
+    message.msg_control = control.bytes;
+    message.msg_controllen = CMSG_SPACE(size);
+    std::memset(control.bytes, 0, CMSG_SPACE(size));
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(size);
+    std::memcpy(CMSG_DATA(header), fds, size);
+  }
+  const ssize_t sent = retry_interrupted([&] { return ::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT); });
+  if (sent < 0) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
+    throw SystemError(errno, "sendmsg");
+  }
+  return true;
+}
+
+}  // namespace dmabufd

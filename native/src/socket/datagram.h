@@ -1,0 +1,36 @@
+// One datagram of a SOCK_SEQPACKET socket, and the fds that ride on it.
+//
+// Received fds are close-on-exec from birth and owned from the moment they exist. If the kernel dropped any of them
+// (MSG_CTRUNC: no room, or this process is at RLIMIT_NOFILE), the rest is closed here and the datagram counts as truncated.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "kernel/unique_fd.h"
+
+namespace dmabufd {
+
+constexpr size_t kMaxFdsInDatagram = 253;  // SCM_MAX_FD, net/scm.h
+
+enum class Received {
+  kDatagram,
+  kNothing,    // would block
+  kClosed,     // the peer closed (or sent an empty datagram, which looks the same: recvmsg(2) returns 0)
+  kTruncated,  // larger than the buffer, or fds were lost; nothing of it is kept
+};
+
+struct Datagram {
+  size_t length = 0;  // bytes in the caller's buffer
+  std::vector<UniqueFd> fds;
+};
+
+// Receives into `buffer`. Throws SystemError for what ends the connection, such as ECONNRESET.
+Received receive_datagram(int socket, uint8_t* buffer, size_t capacity, Datagram& datagram);
+
+// Sends one datagram, whole or not at all. Returns false if it would block. Throws SystemError: EPIPE, ECONNRESET,
+// ETOOMANYREFS (fds in flight, unix(7)), EMSGSIZE, ENOBUFS.
+bool send_datagram(int socket, const uint8_t* bytes, size_t length, const int* fds, size_t fd_count);
+
+}  // namespace dmabufd

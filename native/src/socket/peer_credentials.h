@@ -1,0 +1,24 @@
+// Who is at the other end of a Unix socket, as the kernel fixed it when the peer connected (unix(7)).
+#pragma once
+
+#include <sys/types.h>
+
+#include "kernel/unique_fd.h"
+
+namespace dmabufd {
+
+struct PeerCredentials {
+  pid_t pid;       // in this process's pid namespace; 0 if the peer is not visible in it
+  uid_t uid;       // in this process's user namespace
+  gid_t gid;
+  UniqueFd pidfd;  // invalid where the kernel gives none
+};
+
+// SO_PEERCRED, and a pidfd: SO_PEERPIDFD (Linux 6.5), which cannot be of another process, or else pidfd_open, which can if
+// the peer ended and its pid was given away in between; whoever relies on it compares start times.
+PeerCredentials peer_credentials(int socket);
+
+// pidfd_open(2).
+UniqueFd open_pidfd(pid_t pid);
+
+}  // namespace dmabufd

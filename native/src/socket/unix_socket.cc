@@ -1,0 +1,48 @@
+#include "socket/unix_socket.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "kernel/system_error.h"
+
+namespace dmabufd {
+namespace {
+
+constexpr int kBacklog = 128;
+
+sockaddr_un address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof(address.sun_path)) throw SystemError(ENAMETOOLONG, "bind");
+  path.copy(address.sun_path, path.size());
+  return address;
+}
+
+UniqueFd make_socket(int type) {
+  return UniqueFd(check(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+}
+
+}  // namespace
+
+UniqueFd listen_unix(int type, const std::string& path, mode_t mode) {
+  const sockaddr_un address = address_of(path);
+  UniqueFd socket = make_socket(type);
+  check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), "bind");
+  // Until listen() every connect() is refused, so nobody comes in between with the umask's bits.
+  check(::chmod(path.c_str(), mode), "chmod");
+  check(::listen(socket.get(), kBacklog), "listen");
+  return socket;
+}
+
+UniqueFd connect_unix(int type, const std::string& path) {
+  const sockaddr_un address = address_of(path);
+  UniqueFd socket = make_socket(type);
+  check(retry_interrupted([&] {
+          return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+        }),
+        "connect");
+  return socket;
+}
+
+}  // namespace dmabufd

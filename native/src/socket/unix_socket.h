@@ -1,0 +1,19 @@
+// AF_UNIX sockets, close-on-exec and non-blocking from birth.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "kernel/unique_fd.h"
+
+namespace dmabufd {
+
+// Binds and listens. The permission bits of the path are `mode` before anyone can connect to it. EADDRINUSE if the path
+// exists, ENAMETOOLONG if it is over 107 bytes (unix(7)).
+UniqueFd listen_unix(int type, const std::string& path, mode_t mode);
+
+// Connects. EAGAIN: the listener's backlog is full.
+UniqueFd connect_unix(int type, const std::string& path);
+
+}  // namespace dmabufd
