@@ -17,7 +17,8 @@ class JsCallback {
   void call(std::initializer_list<napi_value> arguments) {
     const Napi::Env env = function_.Env();
     try {
-      function_.MakeCallback(env.Undefined(), arguments, context_);
+      // The receiver must be an object: napi_make_callback refuses undefined.
+      function_.MakeCallback(env.Global(), arguments, context_);
     } catch (const Napi::Error& thrown) {
       napi_fatal_exception(env, thrown.Value());
     }

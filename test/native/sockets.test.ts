@@ -1,0 +1,206 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { statSync, writeFileSync } from 'node:fs';
+import { connect, Socket } from 'node:net';
+import { join } from 'node:path';
+import addon, { type Fd, type PeerCredentials, type SystemError } from '../../native';
+import { expectNoFdLeak } from './open-fds';
+import { Directory, TestClient, until } from './sockets';
+
+const PROCESSES = join(__dirname, 'processes');
+
+describe('a seqpacket connection', () => {
+  expectNoFdLeak();
+
+  it('cannot be made to a path that is missing, is no socket, or has no one listening', () => {
+    using directory = new Directory();
+    const handlers = {
+      onDatagram: () => undefined,
+      onWritable: () => undefined,
+      onClosed: () => undefined,
+    };
+    const attempt = (name: string) => () => addon.connectSeqpacket(directory.join(name), handlers);
+    expect(attempt('missing')).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+    writeFileSync(directory.join('file'), '');
+    expect(attempt('file')).toThrow(expect.objectContaining({ code: 'ECONNREFUSED' }));
+    addon.listenUnix('seqpacket', directory.join('dead'), 0o600).close();
+    expect(attempt('dead')).toThrow(expect.objectContaining({ code: 'ECONNREFUSED' }));
+    expect(attempt('x'.repeat(200))).toThrow(expect.objectContaining({ code: 'ENAMETOOLONG' }));
+  });
+
+  it('says who listens at the other end', () => {
+    using directory = new Directory();
+    using _listener = addon.listenUnix('seqpacket', directory.join('s'), 0o600);
+    using client = new TestClient(directory.join('s'));
+    const { pid, pidfd } = client.socket.peer;
+    expect(pid).toBe(process.pid);
+    pidfd?.close();
+  });
+
+  it('is closed, with every fd that came, when a datagram loses fds at RLIMIT_NOFILE', async () => {
+    using directory = new Directory();
+    // A process of its own lowers its limit to what it has open, and is sent 20 fds.
+    const path = directory.join('s');
+    using listener = addon.listenUnix('seqpacket', path, 0o600);
+    const plane = addon.startFdPlane({ listener, maxSessions: 1, onEvents: () => undefined });
+    const receiver = spawn(
+      'sh',
+      [
+        '-c',
+        `ulimit -n 40; exec "$0" "$@"`,
+        process.execPath,
+        join(PROCESSES, 'receive-at-limit.js'),
+        path,
+      ],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    const output = once(receiver.stdout, 'data');
+    const closed = once(receiver, 'close');
+    let session = 0;
+    await until(() => {
+      for (const event of plane.takeEvents()) {
+        if (event.type !== 'connected') continue;
+        session = event.session;
+        event.peer.pidfd?.close();
+      }
+      return session !== 0;
+    }, 'a connection');
+    plane.admit(session, new Uint8Array(32));
+    using fd = await addon.createMemfd('many', 4096);
+    for (let bufferId = 1; bufferId <= 60; bufferId++) {
+      plane.putLease(session, { bufferId, fd, sizeBytes: 4096, flags: 3 });
+    }
+    const [line] = await output;
+    expect(JSON.parse(line.toString())).toEqual({ code: 'EMSGSIZE', leaked: 0 });
+    await closed;
+    plane.close();
+  });
+});
+
+describe('a listening socket', () => {
+  expectNoFdLeak();
+
+  it('has the permission bits that were asked for, whatever the umask', () => {
+    using directory = new Directory();
+    const before = process.umask(0o077);
+    try {
+      addon.listenUnix('stream', directory.join('s'), 0o666).close();
+    } finally {
+      process.umask(before);
+    }
+    expect(statSync(directory.join('s')).mode & 0o777).toBe(0o666);
+  });
+
+  it('does not take a path that exists', () => {
+    using directory = new Directory();
+    using _first = addon.listenUnix('stream', directory.join('s'), 0o600);
+    expect(() => addon.listenUnix('stream', directory.join('s'), 0o600)).toThrow(
+      expect.objectContaining({ code: 'EADDRINUSE' }),
+    );
+  });
+
+  it('hands out each connection with its peer, identified before a byte is read', async () => {
+    using directory = new Directory();
+    const accepted: { connection: Fd; peer: PeerCredentials }[] = [];
+    const listener = addon.acceptStreams(
+      addon.listenUnix('stream', directory.join('s'), 0o600),
+      (connection, peer) => accepted.push({ connection, peer }),
+    );
+    const client = connect(directory.join('s'));
+    await until(() => accepted.length === 1, 'a connection');
+    for (const { connection, peer } of accepted) {
+      expect(peer).toMatchObject({ pid: process.pid, uid: process.getuid?.() });
+      peer.pidfd?.close();
+      const socket = new Socket({ fd: connection.release() });
+      socket.end('hello');
+      const [data] = await once(client, 'data');
+      expect(data.toString()).toBe('hello');
+      client.destroy();
+      await once(socket, 'close');
+    }
+    listener.close();
+    listener.close();
+  });
+
+  it('takes what its callback throws for an uncaught exception, and goes on', async () => {
+    using directory = new Directory();
+    const child = spawn(process.execPath, [
+      join(PROCESSES, 'throw-in-callback.js'),
+      directory.join('s'),
+    ]);
+    const [line] = await once(child.stdout, 'data');
+    expect(line.toString()).toContain('uncaught: first, then a second connection');
+  });
+});
+
+describe('the watch on an fd', () => {
+  expectNoFdLeak();
+
+  it('tells once that it is readable, and nothing after it is closed', async () => {
+    using directory = new Directory();
+    let told = 0;
+    using listener = addon.listenUnix('stream', directory.join('s'), 0o600);
+    addon.watchFd(listener, 'readable', () => told++);
+    const closed = addon.watchFd(listener, 'readable', () => {
+      throw new Error('it was closed');
+    });
+    closed.close();
+    expect(addon.pollNow(listener, 1)).toBe(0);
+    const client = connect(directory.join('s'));
+    await until(() => told > 0, 'readable');
+    expect(addon.pollNow(listener, 1)).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(told).toBe(1);
+    client.destroy();
+  });
+
+  it('tells that a process has ended, by its pidfd', async () => {
+    const child = spawn('sleep', ['600']);
+    using pidfd = addon.openPidfd(child.pid ?? 0);
+    let ended = false;
+    addon.watchFd(pidfd, 'readable', () => {
+      ended = true;
+    });
+    expect(addon.pollNow(pidfd, 1)).toBe(0);
+    const closed = once(child, 'close');
+    child.kill('SIGKILL');
+    await until(() => ended, 'the end');
+    await closed;
+  });
+
+  it('refuses what cannot be polled', async () => {
+    using memfd = await addon.createMemfd('regular', 4096);
+    expect(() => addon.watchFd(memfd, 'readable', () => undefined)).toThrow(
+      expect.objectContaining({ code: 'EPERM' }),
+    );
+  });
+});
+
+describe('a locked file', () => {
+  expectNoFdLeak();
+
+  it('names the process that holds it, for as long as that lives', async () => {
+    using directory = new Directory();
+    const holder = spawn(process.execPath, [
+      join(PROCESSES, 'hold-lock.js'),
+      directory.join('lock'),
+    ]);
+    await once(holder.stdout, 'data');
+    expect(addon.lockFile(directory.join('lock'))).toEqual({ fd: null, holderPid: holder.pid });
+    const closed = once(holder, 'close');
+    holder.kill('SIGKILL');
+    await closed;
+    const { fd, holderPid } = addon.lockFile(directory.join('lock'));
+    expect(holderPid).toBeNull();
+    fd?.close();
+  });
+
+  it('is no symlink', () => {
+    using directory = new Directory();
+    require('node:fs').symlinkSync('/etc/passwd', directory.join('lock'));
+    const failure: { code: SystemError['code'] } = { code: 'ELOOP' };
+    expect(() => addon.lockFile(directory.join('lock'))).toThrow(expect.objectContaining(failure));
+  });
+});
