@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+/**
+ * `npm test`: all tests, here and on a real kernel, and one line at the end that says how many.
+ *
+ * Unit, native and e2e tests run on this machine, whatever it has. The kernel tests, and the e2e tests once more, run
+ * in a VM with a stock kernel that has real dma-bufs (test/kernel); what that needs is got while the others run.
+ */
+import { parseArgs } from 'node:util';
+import { add, type Counts, NO_TESTS, runJest } from './jest-run';
+import { runKernelTests } from './kernel/run-in-vm';
+import { type Provision, provision } from './kernel/vm/provision';
+
+const HELP = `usage: npm test [-- OPTIONS]
+
+Runs the unit, native and e2e tests on this machine, then the kernel tests and the e2e tests in a VM with a
+stock Debian 13 kernel (QEMU, without KVM). As root on Debian it gets QEMU and the kernel by itself.
+
+  --no-vm          leave the VM out; its tests count as skipped
+  --forbid-skips   a skipped test is a failure (also: DMABUFD_FORBID_SKIPS=1)
+  --help           this text
+`;
+
+interface Options {
+  readonly vm: boolean;
+  readonly forbidSkips: boolean;
+}
+
+function parseOptions(): Options | null {
+  const { values } = parseArgs({
+    options: {
+      'no-vm': { type: 'boolean', default: false },
+      'forbid-skips': { type: 'boolean', default: process.env.DMABUFD_FORBID_SKIPS === '1' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  return values.help ? null : { vm: !values['no-vm'], forbidSkips: values['forbid-skips'] };
+}
+
+/** Announces on standard error, so that standard output keeps to results. */
+function say(message: string): void {
+  process.stderr.write(`${message}\n`);
+}
+
+async function testOnKernel(vm: Promise<Provision>): Promise<Counts> {
+  const readiness = await vm;
+  if (!readiness.ready) {
+    say(`kernel tests skipped: ${readiness.reason}. To enable them: ${readiness.remedy}`);
+    return { ...NO_TESTS, skipped: 1 };
+  }
+  return runKernelTests(readiness.files, say);
+}
+
+async function main(): Promise<number> {
+  const options = parseOptions();
+  if (options === null) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const vm = options.vm ? provision({ onProgress: say }) : null;
+  // Its failure is reported where it is awaited, and not before the other tests have had their turn.
+  vm?.catch(() => undefined);
+  let counts = await runJest(['unit', 'native', 'e2e']);
+  if (vm === null) {
+    say('kernel tests skipped: --no-vm');
+    counts = add(counts, { ...NO_TESTS, skipped: 1 });
+  } else {
+    counts = add(counts, await testOnKernel(vm));
+  }
+  process.stdout.write(
+    `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`,
+  );
+  return counts.failed > 0 || (options.forbidSkips && counts.skipped > 0) ? 1 : 0;
+}
+
+main().then(
+  (exitCode) => {
+    process.exitCode = exitCode;
+  },
+  (error: unknown) => {
+    say(error instanceof Error ? error.message : String(error));
+    process.stdout.write('0 passed, 1 failed, 0 skipped\n');
+    process.exitCode = 1;
+  },
+);
