@@ -92,7 +92,7 @@ std::string text_or(const Napi::Value& options, const char* name, const char* ot
 Napi::Value copy_bytes(Napi::Env env, const uint8_t* bytes, size_t length) {
   auto array = Napi::Uint8Array::New(env, length);
   if (length > 0) std::memcpy(array.Data(), bytes, length);
-  return array;
+  return Napi::Value(env, array);
 }
 
 }  // namespace dmabufd

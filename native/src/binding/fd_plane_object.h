@@ -15,6 +15,10 @@ class FdPlaneObject : public Napi::ObjectWrap<FdPlaneObject> {
 
   explicit FdPlaneObject(const Napi::CallbackInfo& info);
   ~FdPlaneObject() override;
+  FdPlaneObject(const FdPlaneObject&) = delete;
+  FdPlaneObject(FdPlaneObject&&) = delete;
+  FdPlaneObject& operator=(const FdPlaneObject&) = delete;
+  FdPlaneObject& operator=(FdPlaneObject&&) = delete;
 
   // Called once, right after construction.
   void start(UniqueFd listener, size_t max_sessions, const Napi::Function& on_events);

@@ -28,11 +28,11 @@ Napi::Function MappingObject::define(Napi::Env env) {
        InstanceMethod<&MappingObject::unmap>(Napi::Symbol::WellKnown(env, "dispose"))});
 }
 
-MappingObject::MappingObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MappingObject>(info) {
-  region_ = std::move(*static_cast<std::shared_ptr<MappedRegion>*>(take_internal(info)));
-  length_ = region_->length();
-  writable_ = region_->writable();
-}
+MappingObject::MappingObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<MappingObject>(info),
+      region_(std::move(*static_cast<std::shared_ptr<MappedRegion>*>(take_internal(info)))),
+      length_(region_->length()),
+      writable_(region_->writable()) {}
 
 const std::shared_ptr<MappedRegion>& MappingObject::region(Napi::Env env) const {
   if (region_ == nullptr) throw to_js_error(env, SystemError(EFAULT, "Mapping"));

@@ -35,8 +35,8 @@ class MappingObject : public Napi::ObjectWrap<MappingObject> {
 
   std::shared_ptr<MappedRegion> region_;
   Napi::Reference<Napi::ArrayBuffer> view_;  // weak
-  size_t length_ = 0;
-  bool writable_ = false;
+  const size_t length_;
+  const bool writable_;
 };
 
 // map(fd, length, access)

@@ -17,7 +17,9 @@ class PollHandle {
   PollHandle(Napi::Env env, int fd, std::function<void(int events)> on_ready);
   ~PollHandle();
   PollHandle(const PollHandle&) = delete;
+  PollHandle(PollHandle&&) = delete;
   PollHandle& operator=(const PollHandle&) = delete;
+  PollHandle& operator=(PollHandle&&) = delete;
 
   void watch(int events);
   void close();

@@ -71,10 +71,10 @@ bool SeqpacketObject::receive_one() {
       case Received::kNothing:
         return false;
       case Received::kClosed:
-        fail(env, env.Null());
+        fail(env.Null());
         return false;
       case Received::kTruncated:
-        fail(env, to_js_error(env, SystemError(EMSGSIZE, "recvmsg")).Value());
+        fail(to_js_error(env, SystemError(EMSGSIZE, "recvmsg")).Value());
         return false;
       case Received::kDatagram:
         break;
@@ -82,7 +82,7 @@ bool SeqpacketObject::receive_one() {
   } catch (const SystemError& failure) {
     // ECONNRESET comes before what the peer had sent last: take that first, then the end of the connection.
     if (failure.error() == ECONNRESET) return true;
-    fail(env, to_js_error(env, failure).Value());
+    fail(to_js_error(env, failure).Value());
     return false;
   }
   Napi::Array fds = Napi::Array::New(env, datagram.fds.size());
@@ -91,7 +91,7 @@ bool SeqpacketObject::receive_one() {
   return true;
 }
 
-void SeqpacketObject::fail(Napi::Env, const Napi::Value& error) {
+void SeqpacketObject::fail(const Napi::Value& error) {
   close_now();
   on_closed_->call({error});
 }
@@ -115,6 +115,7 @@ Napi::Value SeqpacketObject::send(const Napi::CallbackInfo& info) {
   const std::vector<SharedFd> shared = FdObject::shared_all(info[1], "fds");
   if (!socket_.valid()) throw to_js_error(env, SystemError(EBADF, "SeqpacketSocket"));
   std::vector<int> fds;
+  fds.reserve(shared.size());
   for (const SharedFd& fd : shared) fds.push_back(fd->get());
   const bool sent = call_core(
       env, [&] { return send_datagram(socket_.get(), bytes.data(), bytes.size(), fds.data(), fds.size()); });

@@ -26,7 +26,7 @@ class SeqpacketObject : public Napi::ObjectWrap<SeqpacketObject> {
   void ready(int events);
   void receive_all();
   bool receive_one();
-  void fail(Napi::Env env, const Napi::Value& error);
+  void fail(const Napi::Value& error);
   void close_now();
 
   Napi::Value peer(const Napi::CallbackInfo& info);

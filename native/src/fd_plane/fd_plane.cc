@@ -54,12 +54,10 @@ FdPlane::FdPlane(UniqueFd listener, size_t max_sessions, std::function<void()> o
 
 FdPlane::~FdPlane() { stop(); }
 
-void FdPlane::stop() {
+void FdPlane::stop() noexcept {
   if (!thread_.joinable()) return;
   stopping_ = true;
-  const uint64_t one = 1;
-  // An eventfd that cannot be written to has been written to: the thread wakes either way.
-  (void)!::write(wake_.get(), &one, sizeof(one));
+  ::eventfd_write(wake_.get(), 1);
   thread_.join();
   const Lock lock(mutex_);
   for (auto& [id, session] : sessions_) {
@@ -121,12 +119,12 @@ void FdPlane::watch(int fd, uint64_t tag, uint32_t events) {
 
 void FdPlane::rearm(Session& session) {
   const uint32_t wanted = session.wanted_events();
-  if (wanted == session.armed_events) return;
+  if (wanted == session.armed_events()) return;
   epoll_event event{};
   event.events = wanted;
   event.data.u64 = socket_tag(session.id());
   check(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, session.socket(), &event), "epoll_ctl");
-  session.armed_events = wanted;
+  session.set_armed_events(wanted);
 }
 
 void FdPlane::run() {

@@ -53,7 +53,9 @@ class FdPlane {
   FdPlane(UniqueFd listener, size_t max_sessions, std::function<void()> on_events);
   ~FdPlane();
   FdPlane(const FdPlane&) = delete;
+  FdPlane(FdPlane&&) = delete;
   FdPlane& operator=(const FdPlane&) = delete;
+  FdPlane& operator=(FdPlane&&) = delete;
 
   // Each does nothing if the session has ended.
   void admit(uint64_t session, const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES]);
@@ -66,7 +68,7 @@ class FdPlane {
   std::vector<FdPlaneEvent> take_events();
 
   // Says GOODBYE to every session and ends the thread. Does nothing the second time.
-  void stop();
+  void stop() noexcept;
 
  private:
   using Lock = std::lock_guard<std::mutex>;
@@ -95,7 +97,7 @@ class FdPlane {
   std::vector<FdPlaneEvent> events_;   // guarded by mutex_
   size_t untaken_disconnects_ = 0;     // guarded by mutex_; they count as sessions, which bounds events_
   uint64_t last_session_ = 0;          // of the thread alone
-  uint8_t buffer_[DMABUFD_FD_MAX_DATAGRAM];  // of the thread alone
+  uint8_t buffer_[DMABUFD_FD_MAX_DATAGRAM]{};  // of the thread alone
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

@@ -66,7 +66,7 @@ std::string parse_request(const uint8_t* bytes, size_t length, size_t fd_count, 
   if (length < sizeof(dmabufd_fd_header)) {
     return "datagram of " + number(length) + " bytes, a header has " + number(sizeof(dmabufd_fd_header));
   }
-  dmabufd_fd_header header;
+  dmabufd_fd_header header{};
   std::memcpy(&header, bytes, sizeof(header));
   const uint16_t opcode = le16toh(header.opcode);
   const Form* form = form_of(opcode);

@@ -88,17 +88,17 @@ void Session::send_text(const AnswerHeader& header, const std::string& text) {
   send(header, text.data(), text.size(), {});
 }
 
-void Session::send(const AnswerHeader& answer, const void* payload, size_t length, std::vector<SharedFd> fds) {
+void Session::send(const AnswerHeader& header, const void* payload, size_t length, std::vector<SharedFd> fds) {
   if (!end_reason_.empty()) return;
-  dmabufd_fd_header header{};
-  header.opcode = htole16(answer.opcode);
-  header.fd_count = htole16(static_cast<uint16_t>(fds.size()));
-  header.length = htole32(static_cast<uint32_t>(sizeof(header) + length));
-  header.serial = htole32(answer.serial);
-  header.status = htole32(answer.status);
-  Outgoing datagram{std::vector<uint8_t>(sizeof(header) + length), std::move(fds)};
-  std::memcpy(datagram.bytes.data(), &header, sizeof(header));
-  if (length > 0) std::memcpy(datagram.bytes.data() + sizeof(header), payload, length);
+  dmabufd_fd_header wire{};
+  wire.opcode = htole16(header.opcode);
+  wire.fd_count = htole16(static_cast<uint16_t>(fds.size()));
+  wire.length = htole32(static_cast<uint32_t>(sizeof(wire) + length));
+  wire.serial = htole32(header.serial);
+  wire.status = htole32(header.status);
+  Outgoing datagram{std::vector<uint8_t>(sizeof(wire) + length), std::move(fds)};
+  std::memcpy(datagram.bytes.data(), &wire, sizeof(wire));
+  if (length > 0) std::memcpy(datagram.bytes.data() + sizeof(wire), payload, length);
   outgoing_.push_back(std::move(datagram));
   flush();
 }
@@ -117,7 +117,7 @@ bool Session::try_send(const Outgoing& datagram) {
   } catch (const SystemError& failure) {
     // ETOOMANYREFS: the fds that the daemon has in flight, to clients that do not take them, are as many as it may
     // have open (unix(7)). Like any other failure it costs the client that is being answered its connection.
-    break_off(std::string("cannot answer: ") + ::strerror(failure.error()));
+    break_off(std::string("cannot answer: ") + ::strerrordesc_np(failure.error()));
     return true;
   }
 }
@@ -139,7 +139,7 @@ uint32_t Session::wanted_events() const {
   return events;
 }
 
-void Session::discard_unread() {
+void Session::discard_unread() const {
   uint8_t bytes[DMABUFD_FD_MAX_DATAGRAM];
   Datagram datagram;
   try {

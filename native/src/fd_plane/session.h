@@ -20,8 +20,8 @@ namespace dmabufd {
 // One buffer that a session may fetch. The fd is shared with whoever else works with it.
 struct TableRow {
   SharedFd fd;
-  uint64_t size_bytes;
-  uint32_t flags;
+  uint64_t size_bytes = 0;
+  uint32_t flags = 0;
 };
 
 // What an answer says beside its payload.
@@ -59,12 +59,14 @@ class Session {
   bool may_read() const;
   // What to ask epoll for.
   uint32_t wanted_events() const;
-  uint32_t armed_events = 0;
+  // What it was asked for last.
+  uint32_t armed_events() const { return armed_events_; }
+  void set_armed_events(uint32_t events) { armed_events_ = events; }
 
   const std::string& end_reason() const { return end_reason_; }
   // Reads what the client has sent and not been heard for, since closing a Unix socket with unread data makes the
   // client lose the GOODBYE to an ECONNRESET.
-  void discard_unread();
+  void discard_unread() const;
 
  private:
   struct Outgoing {
@@ -82,6 +84,7 @@ class Session {
   const UniqueFd pidfd_;
   std::unordered_map<uint64_t, TableRow> rows_;
   std::deque<Outgoing> outgoing_;
+  uint32_t armed_events_ = 0;
   size_t pending_ = 0;
   bool admitted_ = false;
   std::string end_reason_;

@@ -14,7 +14,9 @@ class MappedRegion {
   MappedRegion(int fd, size_t length, bool writable);
   ~MappedRegion();
   MappedRegion(const MappedRegion&) = delete;
+  MappedRegion(MappedRegion&&) = delete;
   MappedRegion& operator=(const MappedRegion&) = delete;
+  MappedRegion& operator=(MappedRegion&&) = delete;
 
   uint8_t* data() const { return data_; }
   size_t length() const { return length_; }

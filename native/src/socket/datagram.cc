@@ -32,7 +32,7 @@ Received receive_datagram(int socket, uint8_t* buffer, size_t capacity, Datagram
   datagram.length = 0;
   datagram.fds.clear();
 
-  ControlBuffer control;
+  ControlBuffer control{};
   iovec data{buffer, capacity};
   msghdr message{};
   message.msg_iov = &data;
@@ -61,7 +61,8 @@ Received receive_datagram(int socket, uint8_t* buffer, size_t capacity, Datagram
 
 bool send_datagram(int socket, const uint8_t* bytes, size_t length, const int* fds, size_t fd_count) {
   if (fd_count > kMaxFdsInDatagram) throw SystemError(EINVAL, "sendmsg");
-  ControlBuffer control;
+  ControlBuffer control{};
+  // sendmsg(2) reads from where iovec, which serves both directions, points without const.
   iovec data{const_cast<uint8_t*>(bytes), length};
   msghdr message{};
   message.msg_iov = &data;
@@ -70,7 +71,6 @@ bool send_datagram(int socket, const uint8_t* bytes, size_t length, const int* f
     const size_t size = fd_count * sizeof(int);
     message.msg_control = control.bytes;
     message.msg_controllen = CMSG_SPACE(size);
-    std::memset(control.bytes, 0, CMSG_SPACE(size));
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
