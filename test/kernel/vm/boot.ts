@@ -48,7 +48,7 @@ export class VmError extends Error {
 }
 
 const bootTimeoutMs = 120_000;
-const consoleLinesShown = 25;
+const consoleLinesShown = 60;
 
 export async function runInVm(files: VmFiles, run: VmRun): Promise<VmResult> {
   run.signal?.throwIfAborted();

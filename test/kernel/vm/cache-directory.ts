@@ -1,11 +1,15 @@
 /**
  * Where the VM's files live between runs. What is found there under its final name is whole: it
- * is made aside, in a directory that names its maker's pid, and renamed when it is complete.
+ * is made aside, in a directory of its maker's own, and renamed when it is complete.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+
+const asidePrefix = 'aside-';
+/** Longer than all the deadlines of a download together. */
+const abandonedAfterMs = 2 * 60 * 60_000;
 
 export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
   if (env.DMABUFD_CACHE_DIR) {
@@ -30,7 +34,7 @@ export async function cachedEntry(
   }
   await mkdir(cacheDir, { recursive: true });
   await removeAbandoned(cacheDir);
-  const aside = await mkdtemp(join(cacheDir, `aside-${process.pid}-`));
+  const aside = await mkdtemp(join(cacheDir, asidePrefix));
   try {
     const made = await make(aside);
     await rename(made, entry).catch((error: unknown) => {
@@ -44,11 +48,16 @@ export async function cachedEntry(
   }
 }
 
+/**
+ * A maker that was killed leaves its directory behind. Age tells, since a pid means nothing to a process in
+ * another container that shares the cache; and what cannot be removed now is for another time.
+ */
 async function removeAbandoned(cacheDir: string): Promise<void> {
   for (const name of await readdir(cacheDir)) {
-    const maker = /^aside-(\d+)-/.exec(name)?.[1];
-    if (maker !== undefined && !existsSync(`/proc/${maker}`)) {
-      await rm(join(cacheDir, name), { recursive: true, force: true });
+    const path = join(cacheDir, name);
+    const changedMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+    if (name.startsWith(asidePrefix) && Date.now() - changedMs > abandonedAfterMs) {
+      await rm(path, { recursive: true, force: true }).catch(() => {});
     }
   }
 }
