@@ -1,0 +1,25 @@
+/** AccessService of access.proto. */
+import type { AccessServiceHandlers } from '../../proto/generated/dmabufd/v1/AccessService';
+import type { Broker } from '../domain/broker';
+import { type CallContext, unary } from './call';
+import { parseId, parseMode } from './parse';
+
+/** As access.proto promises to a call without a deadline. */
+const BEGIN_TIMEOUT_MS = 30_000;
+
+export function accessService(broker: Broker, context: CallContext): AccessServiceHandlers {
+  const { buffers } = broker;
+  return {
+    BeginCpuAccess: unary(context, async ({ bufferId, mode }, call) => {
+      const id = parseId('buffer_id', bufferId);
+      const signal = call.signal(BEGIN_TIMEOUT_MS);
+      await buffers.beginCpuAccess(call.sessionId, id, parseMode(mode), signal);
+      return {};
+    }),
+
+    EndCpuAccess: unary(context, async ({ bufferId }, call) => {
+      await buffers.endCpuAccess(call.sessionId, parseId('buffer_id', bufferId));
+      return {};
+    }),
+  };
+}

@@ -1,0 +1,146 @@
+/**
+ * What every call goes through: who calls, with which session, until when, and how its outcome becomes a status. The
+ * handlers behind it take a request and answer with a promise; whatever they reject with ends their call and
+ * nothing else.
+ */
+import type {
+  handleUnaryCall,
+  Metadata,
+  ServerErrorResponse,
+  ServerUnaryCall,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
+import { SESSION_METADATA_KEY } from '../../proto';
+import type { Caller } from '../domain/callers';
+import { DomainError } from '../domain/errors';
+import type { SessionId } from '../domain/ids';
+import type { Peer } from '../domain/peer';
+import type { Log } from '../log';
+import { SECRET_BYTES } from '../runtime/secrets';
+import type { SessionTokens } from '../session-tokens';
+import { statusOf } from '../status';
+
+/** What all calls need. */
+export interface CallContext {
+  /** By what `call.getPeer()` answers. */
+  readonly peerOf: (connection: string) => Peer;
+  readonly tokens: SessionTokens;
+  /** Books what the fd plane has done before this call came. */
+  readonly drainFdPlane: () => void;
+  readonly log: Log;
+}
+
+type AnyCall = Pick<
+  ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>,
+  'metadata' | 'getPeer' | 'getDeadline' | 'getPath' | 'cancelled'
+> & {
+  once(event: 'cancelled', listener: () => void): unknown;
+  removeListener(event: 'cancelled', listener: () => void): unknown;
+};
+
+/** A client at its own deadline no longer listens, so what we waited for is told a little before. */
+const MAX_HEAD_START_MS = 100;
+const HEAD_START_SHARE = 0.1;
+
+/** One call, while it is handled. */
+export class Call {
+  readonly caller: Caller;
+  private readonly abort = new AbortController();
+  private readonly onCancelled = () =>
+    this.abort.abort(new DomainError('cancelled', 'the call was cancelled'));
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly call: AnyCall,
+    context: CallContext,
+  ) {
+    const peer = context.peerOf(call.getPeer());
+    const token = readToken(call.metadata);
+    this.caller = { peer, sessionId: token && context.tokens.resolve(token, peer) };
+  }
+
+  /** The caller's session. UNAUTHENTICATED without one. */
+  get sessionId(): SessionId {
+    if (this.caller.sessionId !== null) return this.caller.sessionId;
+    throw new DomainError(
+      'unauthenticated',
+      `this call needs a session: send the token of fd.sock's WELCOME as metadata ${SESSION_METADATA_KEY}`,
+    );
+  }
+
+  /** Aborted when the call is cancelled, or at its deadline; without one, after `defaultTimeoutMs`. */
+  signal(defaultTimeoutMs: number): AbortSignal {
+    if (this.call.cancelled) this.onCancelled();
+    this.call.once('cancelled', this.onCancelled);
+    const timeoutMs = this.timeLeftMs() ?? defaultTimeoutMs;
+    this.timer = setTimeout(() => {
+      this.abort.abort(new DomainError('deadline-exceeded', 'the deadline was reached'));
+    }, timeoutMs);
+    return this.abort.signal;
+  }
+
+  end(): void {
+    clearTimeout(this.timer);
+    this.call.removeListener('cancelled', this.onCancelled);
+  }
+
+  private timeLeftMs(): number | null {
+    const leftMs = Number(this.call.getDeadline()) - Date.now();
+    if (!Number.isFinite(leftMs)) return null;
+    return Math.max(leftMs - Math.min(leftMs * HEAD_START_SHARE, MAX_HEAD_START_MS), 0);
+  }
+}
+
+function readToken(metadata: Metadata): Uint8Array | null {
+  const values = metadata.get(SESSION_METADATA_KEY);
+  const [token] = values;
+  if (token === undefined) return null;
+  if (values.length === 1 && typeof token !== 'string' && token.length === SECRET_BYTES) {
+    return token;
+  }
+  throw new DomainError(
+    'unauthenticated',
+    `metadata ${SESSION_METADATA_KEY} has ${values.length} value(s), the first of ${token.length} bytes; it must be one of ${SECRET_BYTES} bytes`,
+  );
+}
+
+/** The answer to a call that failed, and a line in the log. */
+export function refusalOf(error: unknown, path: string, log: Log): ServerErrorResponse {
+  const { code, message } = statusOf(error, (defect) => {
+    log.error({ path, err: defect }, 'a call failed');
+  });
+  return Object.assign(new Error(message), { code, details: message });
+}
+
+/** Makes a unary method of a function that answers. */
+export function unary<Request, Response>(
+  context: CallContext,
+  handle: (request: Request, call: Call) => Response | Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  const answer = async (unaryCall: ServerUnaryCall<Request, Response>) => {
+    context.drainFdPlane();
+    const call = new Call(unaryCall, context);
+    try {
+      return { call, response: await handle(unaryCall.request, call) };
+    } finally {
+      call.end();
+    }
+  };
+  return (unaryCall, callback) => {
+    const path = unaryCall.getPath();
+    answer(unaryCall).then(
+      ({ call, response }) => {
+        context.log.debug(
+          { path, pid: call.caller.peer.pid, session: call.caller.sessionId },
+          'call',
+        );
+        callback(null, response);
+      },
+      (error: unknown) => {
+        const refusal = refusalOf(error, path, context.log);
+        context.log.debug({ path, code: refusal.code, reason: refusal.details }, 'call refused');
+        callback(refusal);
+      },
+    );
+  };
+}

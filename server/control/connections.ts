@@ -1,0 +1,130 @@
+/**
+ * Connections to control.sock. Each is accepted and its peer identified before a byte of it is read; then it is injected
+ * into grpc-js under a name of its own, by which a call finds its peer again. Their number is bounded. One that does not
+ * begin to speak HTTP/2 in time is closed, and so is one whose peer has hung up unnoticed: once nghttp2 has
+ * answered a protocol error with GOAWAY, node reads the socket no more and would keep it for ever.
+ */
+import { Socket } from 'node:net';
+import type { ConnectionInjector } from '@grpc/grpc-js';
+import type { Fd, NativeAddon, PeerCredentials, StreamListener } from '../../native';
+import { DomainError } from '../domain/errors';
+import type { Peer } from '../domain/peer';
+import type { Log } from '../log';
+import type { Identify } from '../peers/proc';
+
+/** The client connection preface (RFC 9113, 3.4) and the header of the SETTINGS frame that must follow. */
+const PREFACE_BYTES = 24 + 9;
+const PREFACE_TIMEOUT_MS = 5_000;
+/** A hang-up that is seen twice is not being dealt with. */
+const SWEEP_INTERVAL_MS = 5_000;
+/** POLLHUP of poll.h, which poll(2) tells without being asked. */
+const POLLHUP = 0x10;
+
+interface Connection {
+  readonly peer: Peer;
+  readonly socket: Socket;
+  /** A second fd of the socket, to look at it beside node. */
+  readonly probe: Fd;
+  hasHungUp: boolean;
+}
+
+export class Connections {
+  private readonly connections = new Map<string, Connection>();
+  private sweeper: NodeJS.Timeout | undefined;
+  private listener: StreamListener | null = null;
+  private accepted = 0;
+  private isFull = false;
+
+  constructor(
+    private readonly addon: Pick<NativeAddon, 'acceptStreams' | 'pollNow'>,
+    private readonly injector: ConnectionInjector,
+    private readonly identify: Identify,
+    private readonly maxConnections: number,
+    private readonly log: Log,
+  ) {}
+
+  get count(): number {
+    return this.connections.size;
+  }
+
+  /** Takes the listener over. */
+  listen(listener: Fd): void {
+    this.sweeper = setInterval(() => this.sweep(), SWEEP_INTERVAL_MS).unref();
+    this.listener = this.addon.acceptStreams(listener, (connection, credentials) => {
+      this.accept(connection, credentials);
+    });
+  }
+
+  /** Accepts no more. Those that there are stay. */
+  close(): void {
+    clearInterval(this.sweeper);
+    this.listener?.close();
+    this.listener = null;
+  }
+
+  /** Who is at the other end of a connection, by what `call.getPeer()` answers. */
+  peerOf(name: string): Peer {
+    const connection = this.connections.get(name);
+    if (connection !== undefined) return connection.peer;
+    throw new DomainError('cancelled', 'the connection of this call has ended');
+  }
+
+  private accept(fd: Fd, credentials: PeerCredentials): void {
+    try {
+      const peer = this.identify(credentials);
+      if (this.hasRoom(peer)) this.inject(fd, peer);
+      else fd.close();
+    } catch (error) {
+      fd.close();
+      const { pid, uid } = credentials;
+      const level = error instanceof DomainError ? 'debug' : 'error';
+      this.log[level]({ pid, uid, err: error }, 'a connection to control.sock was refused');
+    }
+  }
+
+  /** Complains once each time that the limit is reached, not for each who comes then. */
+  private hasRoom({ pid, uid }: Peer): boolean {
+    const wasFull = this.isFull;
+    this.isFull = this.connections.size >= this.maxConnections;
+    if (this.isFull && !wasFull) {
+      this.log.warn(
+        { limit: this.maxConnections, pid, uid },
+        'no more connections to control.sock',
+      );
+    }
+    return !this.isFull;
+  }
+
+  private inject(fd: Fd, peer: Peer): void {
+    const probe = fd.duplicate();
+    const socket = new Socket({ fd: fd.release(), readable: true, writable: true });
+    this.accepted += 1;
+    const name = `connection-${this.accepted}`;
+    const log = this.log.child({ connection: name, pid: peer.pid, uid: peer.uid });
+    // What call.getPeer() answers; a Unix socket has no address of its own.
+    Object.defineProperty(socket, 'remoteAddress', { value: name });
+    this.connections.set(name, { peer, socket, probe, hasHungUp: false });
+    const deadline = setTimeout(() => {
+      if (socket.bytesRead >= PREFACE_BYTES) return;
+      log.debug('no HTTP/2 preface in time');
+      socket.destroy();
+    }, PREFACE_TIMEOUT_MS).unref();
+    socket.on('error', (error) => log.debug({ err: error }, 'control connection broke'));
+    socket.once('close', () => {
+      clearTimeout(deadline);
+      probe.close();
+      this.connections.delete(name);
+      log.debug('control connection closed');
+    });
+    log.debug('control connection opened');
+    this.injector.injectConnection(socket);
+  }
+
+  private sweep(): void {
+    for (const connection of this.connections.values()) {
+      const hasHungUp = (this.addon.pollNow(connection.probe, 0) & POLLHUP) !== 0;
+      if (hasHungUp && connection.hasHungUp) connection.socket.destroy();
+      connection.hasHungUp = hasHungUp;
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The gRPC server on control.sock: the services of proto/dmabufd/v1, health and reflection. It listens on nothing
+ * itself; connections are accepted and identified in connections.ts.
+ */
+import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
+import { HealthImplementation } from 'grpc-health-check';
+import { loadContract } from '../../proto';
+import type { Broker } from '../domain/broker';
+import { accessService } from './access-service';
+import { bufferService } from './buffer-service';
+import type { CallContext } from './call';
+import { daemonService } from './daemon-service';
+import { eventService } from './event-service';
+import { heapService } from './heap-service';
+import { addReflection } from './reflection';
+import { shareService } from './share-service';
+
+/** No request of this contract comes near it. */
+const MAX_RECEIVED_MESSAGE_BYTES = 64 * 1024;
+/** Calls of one connection at once: those that wait for an access, mostly. */
+const MAX_CONCURRENT_CALLS = 256;
+
+export interface ControlServer {
+  readonly injector: ConnectionInjector;
+  /** Tells health watchers, lets calls end, and cuts what is left after the grace time. */
+  drain(graceMs: number): void;
+}
+
+export function createControlServer(
+  broker: Broker,
+  context: CallContext,
+  about: { readonly version: string; readonly startedAtMs: number },
+): ControlServer {
+  const { definition, services } = loadContract();
+  const server = new Server({
+    'grpc.enable_channelz': 0,
+    'grpc.max_receive_message_length': MAX_RECEIVED_MESSAGE_BYTES,
+    'grpc.max_concurrent_streams': MAX_CONCURRENT_CALLS,
+  });
+  server.addService(services.HeapService.service, heapService(broker, context));
+  server.addService(services.BufferService.service, bufferService(broker, context));
+  server.addService(services.ShareService.service, shareService(broker, context));
+  server.addService(services.AccessService.service, accessService(broker, context));
+  server.addService(services.EventService.service, eventService(broker, context));
+  server.addService(services.DaemonService.service, daemonService(broker, context, about));
+  addReflection(server, definition);
+  const names = ['', ...Object.values(services).flatMap(serviceName)];
+  const health = new HealthImplementation(
+    Object.fromEntries(names.map((name) => [name, 'SERVING'])),
+  );
+  health.addToServer(server);
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  return {
+    injector,
+    drain(graceMs) {
+      for (const name of names) health.setStatus(name, 'NOT_SERVING');
+      injector.drain(graceMs);
+    },
+  };
+}
+
+/** `dmabufd.v1.HeapService` of a service's constructor; nothing of a message type. */
+function serviceName(entry: object): string[] {
+  if (!('service' in entry) || typeof entry.service !== 'object' || entry.service === null)
+    return [];
+  for (const method of Object.values(entry.service)) {
+    const path: unknown = method?.path;
+    if (typeof path === 'string') return [path.split('/')[1] ?? ''];
+  }
+  return [];
+}

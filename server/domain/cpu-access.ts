@@ -1,0 +1,253 @@
+/**
+ * CPU access to one buffer: the arbiter gives exclusion, then the fences are waited for, then the kernel is told
+ * (SYNC START). SYNC END is owed from the moment START resolves, and is issued exactly once for it, with
+ * the same direction, however the access ends: by its holder, by a caller that went away while START was under way, or with
+ * the session. The turn is held until END has returned, so that nobody is let in before.
+ */
+import { type CpuAccessMode, writes } from './access';
+import { Arbiter, type Turn } from './arbiter';
+import { abortReason, DomainError } from './errors';
+import type { BufferId, SessionId } from './ids';
+import { describePeer, type Peer } from './peer';
+import type { Clock, Memory, Reporter } from './ports';
+
+/** Who accesses. */
+export interface Accessor {
+  readonly id: SessionId;
+  readonly peer: Peer;
+}
+
+/** An access that is open, or somebody who waits for one. */
+export interface CpuAccessEntry {
+  readonly sessionId: SessionId;
+  readonly peer: Peer;
+  readonly writes: boolean;
+  readonly held: boolean;
+  readonly sinceMs: number;
+}
+
+/** How many accesses the daemon has in all; shared by all buffers. */
+export interface CpuAccessTally {
+  open: number;
+  waiting: number;
+}
+
+/** What a {@link CpuAccess} needs and tells. */
+export interface CpuAccessContext {
+  readonly clock: Clock;
+  readonly reporter: Reporter;
+  readonly tally: CpuAccessTally;
+  readonly onBegan: (sessionId: SessionId, writes: boolean) => void;
+  readonly onEnded: (sessionId: SessionId, writes: boolean) => void;
+}
+
+type Stage = 'queue' | 'fences' | 'start' | 'open' | 'ending';
+
+class Attempt {
+  stage: Stage = 'queue';
+  /** Nobody waits for it or holds it any more; what the kernel is owed is still to be done. */
+  abandoned = false;
+  turn: Turn<Attempt> | undefined;
+  sinceMs: number;
+  readonly abort = new AbortController();
+
+  constructor(
+    readonly accessor: Accessor,
+    readonly mode: CpuAccessMode,
+    nowMs: number,
+  ) {
+    this.sinceMs = nowMs;
+  }
+}
+
+export class CpuAccess {
+  private readonly arbiter = new Arbiter<Attempt>();
+  /** At most one access or wait for each session. */
+  private readonly attempts = new Map<SessionId, Attempt>();
+  private onUnused: (() => void) | null = null;
+
+  constructor(
+    private readonly bufferId: BufferId,
+    private readonly memory: Memory,
+    private readonly context: CpuAccessContext,
+  ) {}
+
+  /** Rejects with the signal's reason, and tells what it waited for. */
+  async begin(accessor: Accessor, mode: CpuAccessMode, signal: AbortSignal): Promise<void> {
+    const other = this.attempts.get(accessor.id);
+    if (other !== undefined) throw this.alreadyBegun(other);
+    if (signal.aborted) throw abortReason(signal);
+    const attempt = new Attempt(accessor, mode, this.context.clock.now());
+    this.attempts.set(accessor.id, attempt);
+    this.context.tally.waiting += 1;
+    const onCallAbort = () => this.abandon(attempt, abortReason(signal));
+    signal.addEventListener('abort', onCallAbort, { once: true });
+    try {
+      await Promise.race([this.abandonment(attempt), this.run(attempt)]);
+    } finally {
+      signal.removeEventListener('abort', onCallAbort);
+    }
+  }
+
+  /** Resolves when SYNC END has returned. */
+  async end(sessionId: SessionId): Promise<void> {
+    const attempt = this.attempts.get(sessionId);
+    if (attempt?.stage !== 'open') {
+      const state = attempt === undefined ? 'has no access' : 'still waits for its access';
+      throw new DomainError(
+        'failed-precondition',
+        `session ${sessionId} ${state} to buffer ${this.bufferId}: nothing to end`,
+      );
+    }
+    this.attempts.delete(sessionId);
+    await this.finish(attempt);
+  }
+
+  /** Ends whatever the session has here. What the kernel is owed is done in the background. */
+  drop(sessionId: SessionId, reason: DomainError): void {
+    const attempt = this.attempts.get(sessionId);
+    if (attempt === undefined) return;
+    if (attempt.stage !== 'open') {
+      this.abandon(attempt, reason);
+      return;
+    }
+    this.attempts.delete(sessionId);
+    void this.finishUnheard(attempt);
+  }
+
+  /** Calls back once nobody is in, waits, or has the kernel busy; at once if that is so now. */
+  whenUnused(callback: () => void): void {
+    if (this.arbiter.isIdle) callback();
+    else this.onUnused = callback;
+  }
+
+  entries(): CpuAccessEntry[] {
+    return Array.from(this.arbiter.turns(), ({ owner }) => ({
+      sessionId: owner.accessor.id,
+      peer: owner.accessor.peer,
+      writes: writes(owner.mode),
+      held: owner.stage === 'open' || owner.stage === 'ending',
+      sinceMs: owner.sinceMs,
+    }));
+  }
+
+  /** Rejects once the attempt is given up, with what it waited for then. */
+  private abandonment(attempt: Attempt): Promise<never> {
+    return new Promise((_, reject) => {
+      attempt.abort.signal.addEventListener(
+        'abort',
+        () => reject(this.explain(attempt, abortReason(attempt.abort.signal))),
+        { once: true },
+      );
+    });
+  }
+
+  /** From the queue to an open access. Whatever happens on the way, what was taken is given back. */
+  private async run(attempt: Attempt): Promise<void> {
+    try {
+      await new Promise<void>((resolve) => {
+        attempt.turn = this.arbiter.enter(attempt, writes(attempt.mode), resolve);
+      });
+      if (!attempt.abandoned) {
+        attempt.stage = 'fences';
+        await this.memory.whenIdle(attempt.mode, attempt.abort.signal);
+      }
+      if (attempt.abandoned) throw abortReason(attempt.abort.signal);
+      attempt.stage = 'start';
+      await this.memory.beginCpuAccess(attempt.mode);
+    } catch (error) {
+      this.context.tally.waiting -= 1;
+      this.forget(attempt);
+      this.leave(attempt);
+      throw error;
+    }
+    await this.started(attempt);
+  }
+
+  private async started(attempt: Attempt): Promise<void> {
+    this.context.tally.waiting -= 1;
+    this.context.tally.open += 1;
+    attempt.sinceMs = this.context.clock.now();
+    if (attempt.abandoned) {
+      await this.finishUnheard(attempt);
+      return;
+    }
+    attempt.stage = 'open';
+    this.context.onBegan(attempt.accessor.id, writes(attempt.mode));
+  }
+
+  private async finish(attempt: Attempt): Promise<void> {
+    const wasOpen = attempt.stage === 'open';
+    attempt.stage = 'ending';
+    try {
+      await this.memory.endCpuAccess(attempt.mode);
+    } finally {
+      this.context.tally.open -= 1;
+      if (wasOpen) this.context.onEnded(attempt.accessor.id, writes(attempt.mode));
+      this.leave(attempt);
+    }
+  }
+
+  /** Nobody waits for the outcome, so an error of the kernel goes to the log. */
+  private async finishUnheard(attempt: Attempt): Promise<void> {
+    try {
+      await this.finish(attempt);
+    } catch (error) {
+      const whose = `session ${attempt.accessor.id}'s access to buffer ${this.bufferId}`;
+      this.context.reporter.report(error, `ending ${whose}`);
+    }
+  }
+
+  private abandon(attempt: Attempt, reason: DomainError): void {
+    if (attempt.abandoned || attempt.stage === 'open' || attempt.stage === 'ending') return;
+    attempt.abandoned = true;
+    this.forget(attempt);
+    attempt.abort.abort(reason);
+    // A waiter leaves the queue at once. Its run() never hears of a turn, so the books are closed here.
+    if (attempt.turn?.state !== 'waiting') return;
+    this.context.tally.waiting -= 1;
+    this.leave(attempt);
+  }
+
+  private forget(attempt: Attempt): void {
+    if (this.attempts.get(attempt.accessor.id) === attempt) {
+      this.attempts.delete(attempt.accessor.id);
+    }
+  }
+
+  private leave(attempt: Attempt): void {
+    if (attempt.turn !== undefined) this.arbiter.leave(attempt.turn);
+    if (!this.arbiter.isIdle || this.onUnused === null) return;
+    const onUnused = this.onUnused;
+    this.onUnused = null;
+    onUnused();
+  }
+
+  private alreadyBegun(other: Attempt): DomainError {
+    const state = other.stage === 'open' ? 'has' : 'waits for';
+    return new DomainError(
+      'failed-precondition',
+      `session ${other.accessor.id} already ${state} an access to buffer ${this.bufferId} (${other.mode}): end it first, accesses are neither nested nor upgraded`,
+    );
+  }
+
+  private explain(attempt: Attempt, reason: DomainError): DomainError {
+    const waitedMs = Math.round(this.context.clock.now() - attempt.sinceMs);
+    const waited = `${attempt.mode} access to buffer ${this.bufferId} had waited ${waitedMs} ms for`;
+    return new DomainError(reason.code, `${reason.message}: ${waited} ${this.obstacle(attempt)}`);
+  }
+
+  private obstacle(attempt: Attempt): string {
+    if (attempt.stage === 'fences') {
+      const whose = writes(attempt.mode) ? 'reads and writes' : 'writes';
+      return `the fences of outstanding ${whose} by devices`;
+    }
+    if (attempt.stage === 'start') return 'DMA_BUF_IOCTL_SYNC START, which has not returned';
+    for (const { owner } of this.arbiter.turns()) {
+      if (owner === attempt) break;
+      const does = writes(owner.mode) ? 'writes' : 'reads';
+      return `its turn: session ${owner.accessor.id} of ${describePeer(owner.accessor.peer)} ${does}`;
+    }
+    return 'its turn';
+  }
+}

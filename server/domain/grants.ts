@@ -1,0 +1,195 @@
+/**
+ * Grants: an owner's permission for others to open a buffer, by a secret or by a published name. The book stores a
+ * secret's digest only, and finds a grant by its digest, so that neither a listing nor the time that a look-up takes tells
+ * anything. A grant that has ended opens nothing; it is remembered while leases that it gave live, so that
+ * its maker can still revoke those.
+ */
+import type { Access } from './access';
+import { DomainError } from './errors';
+import type { GrantEndReason } from './events';
+import { type BufferId, type GrantId, IdSequence, isGrantId, type SessionId } from './ids';
+import type { Lease } from './ledger';
+import type { Peer } from './peer';
+import type { Clock } from './ports';
+import type { Audience, GrantView } from './views';
+
+export interface GrantTerms {
+  readonly bufferId: BufferId;
+  readonly maker: SessionId;
+  readonly access: Access;
+  readonly audience: Audience;
+  /** Null if it is opened by the secret of this digest. */
+  readonly name: string | null;
+  readonly digest: string | null;
+  readonly timeToLiveMs: number | null;
+  readonly maxUses: number | null;
+}
+
+export interface Grant extends GrantTerms {
+  readonly id: GrantId;
+  readonly expiresAtMs: number | null;
+  uses: number;
+  ended: boolean;
+  /** Those that were opened with it and live. */
+  readonly leases: Set<Lease>;
+  cancelExpiry: () => void;
+}
+
+/** Whether the peer, as the kernel attests it, is one of those whom the grant is for. */
+export function admits(audience: Audience, peer: Peer): boolean {
+  if (audience.uid !== null && audience.uid !== peer.uid) return false;
+  if (audience.gid !== null && audience.gid !== peer.gid) return false;
+  return audience.cgroup === null || isWithinCgroup(peer.cgroup, audience.cgroup);
+}
+
+function isWithinCgroup(cgroup: string, ancestor: string): boolean {
+  const prefix = ancestor.endsWith('/') ? ancestor : `${ancestor}/`;
+  return cgroup === ancestor || (cgroup !== '' && cgroup.startsWith(prefix));
+}
+
+export class GrantBook {
+  private readonly usable = new Map<GrantId, Grant>();
+  private readonly byName = new Map<string, Grant>();
+  private readonly byDigest = new Map<string, Grant>();
+  /** Those that have ended but gave leases that live are in here too. */
+  private readonly byMaker = new Map<SessionId, Map<GrantId, Grant>>();
+  private readonly byBuffer = new Map<BufferId, Set<Grant>>();
+  private readonly nextId = new IdSequence(isGrantId);
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly maxGrantsPerSession: number,
+    private readonly onEnded: (grant: Grant, reason: GrantEndReason) => void,
+  ) {}
+
+  /** How many can be used. */
+  get count(): number {
+    return this.usable.size;
+  }
+
+  /** ALREADY_EXISTS if the name is taken; RESOURCE_EXHAUSTED if the session has made too many. */
+  add(terms: GrantTerms): Grant {
+    const made = this.byMaker.get(terms.maker)?.size ?? 0;
+    if (made >= this.maxGrantsPerSession) {
+      throw new DomainError(
+        'resource-exhausted',
+        `session ${terms.maker} has made ${made} grants of at most ${this.maxGrantsPerSession}: revoke some`,
+      );
+    }
+    if (terms.name !== null && this.byName.has(terms.name)) {
+      throw new DomainError('already-exists', `the name ${terms.name} is taken`);
+    }
+    const { timeToLiveMs } = terms;
+    const grant: Grant = {
+      ...terms,
+      id: this.nextId.next(),
+      expiresAtMs: timeToLiveMs === null ? null : this.clock.now() + timeToLiveMs,
+      uses: 0,
+      ended: false,
+      leases: new Set(),
+      cancelExpiry: () => {},
+    };
+    this.enter(grant);
+    if (timeToLiveMs !== null) {
+      grant.cancelExpiry = this.clock.after(timeToLiveMs, () => this.end(grant, 'expired'));
+    }
+    return grant;
+  }
+
+  findByName(name: string): Grant | undefined {
+    return this.current(this.byName.get(name));
+  }
+
+  findByDigest(digest: string): Grant | undefined {
+    return this.current(this.byDigest.get(digest));
+  }
+
+  /** One that the session made and that opens something, or has opened something that lives. */
+  findByMaker(maker: SessionId, id: number): Grant | undefined {
+    return isGrantId(id) ? this.byMaker.get(maker)?.get(id) : undefined;
+  }
+
+  /** Counts a use, and ends the grant with its last. The lease is remembered unless it is its owner's. */
+  use(grant: Grant, lease: Lease): void {
+    grant.uses += 1;
+    if (!lease.isOwner) {
+      grant.leases.add(lease);
+      lease.openedWith.add(grant);
+    }
+    if (grant.maxUses !== null && grant.uses >= grant.maxUses) this.end(grant, 'used-up');
+  }
+
+  /** Nobody can open with it any more. Does nothing the second time. */
+  end(grant: Grant, reason: GrantEndReason): void {
+    if (grant.ended) return;
+    grant.ended = true;
+    grant.cancelExpiry();
+    this.usable.delete(grant.id);
+    if (grant.name !== null) this.byName.delete(grant.name);
+    if (grant.digest !== null) this.byDigest.delete(grant.digest);
+    const onBuffer = this.byBuffer.get(grant.bufferId);
+    onBuffer?.delete(grant);
+    if (onBuffer?.size === 0) this.byBuffer.delete(grant.bufferId);
+    this.forgetIfSpent(grant);
+    this.onEnded(grant, reason);
+  }
+
+  /** A lease is gone: so are the grants that its holder made on that buffer. */
+  forgetLease(lease: Lease): void {
+    for (const grant of lease.openedWith) {
+      grant.leases.delete(lease);
+      this.forgetIfSpent(grant);
+    }
+    for (const grant of [...(this.byBuffer.get(lease.buffer.id) ?? [])]) {
+      if (grant.maker === lease.session.id) this.end(grant, 'owner-gone');
+    }
+  }
+
+  forgetBuffer(bufferId: BufferId): void {
+    for (const grant of [...(this.byBuffer.get(bufferId) ?? [])]) this.end(grant, 'owner-gone');
+  }
+
+  forgetSession(sessionId: SessionId): void {
+    for (const grant of [...(this.byMaker.get(sessionId)?.values() ?? [])]) {
+      this.end(grant, 'owner-gone');
+      for (const lease of grant.leases) lease.openedWith.delete(grant);
+    }
+    this.byMaker.delete(sessionId);
+  }
+
+  /** Those of a session that can be used, by ascending id. */
+  list(maker: SessionId): Grant[] {
+    return [...(this.byMaker.get(maker)?.values() ?? [])].filter((grant) => !grant.ended);
+  }
+
+  private enter(grant: Grant): void {
+    this.usable.set(grant.id, grant);
+    if (grant.name !== null) this.byName.set(grant.name, grant);
+    if (grant.digest !== null) this.byDigest.set(grant.digest, grant);
+    const ofMaker = this.byMaker.get(grant.maker) ?? new Map<GrantId, Grant>();
+    this.byMaker.set(grant.maker, ofMaker.set(grant.id, grant));
+    const onBuffer = this.byBuffer.get(grant.bufferId) ?? new Set<Grant>();
+    this.byBuffer.set(grant.bufferId, onBuffer.add(grant));
+  }
+
+  /** One that has ended is kept only for the leases that it gave. */
+  private forgetIfSpent(grant: Grant): void {
+    if (!grant.ended || grant.leases.size > 0) return;
+    const ofMaker = this.byMaker.get(grant.maker);
+    ofMaker?.delete(grant.id);
+    if (ofMaker?.size === 0) this.byMaker.delete(grant.maker);
+  }
+
+  /** A timer may be late; the clock decides. */
+  private current(grant: Grant | undefined): Grant | undefined {
+    if (grant === undefined || grant.expiresAtMs === null) return grant;
+    if (this.clock.now() < grant.expiresAtMs) return grant;
+    this.end(grant, 'expired');
+    return undefined;
+  }
+}
+
+export function viewGrant(grant: Grant): GrantView {
+  const { id, bufferId, access, audience, name, expiresAtMs, maxUses, uses } = grant;
+  return { id, bufferId, access, audience, name, expiresAtMs, maxUses, uses };
+}

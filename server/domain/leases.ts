@@ -1,0 +1,196 @@
+/**
+ * What must happen when a lease begins, widens or ends, in one place: the ledger's entry, the fd plane's row, the
+ * holder's CPU access, the grants that hang on it, the events; and with a buffer's last lease the end of the
+ * buffer. The kernel object is closed and its charge refunded only when the kernel has returned from every SYNC
+ * on it, so that what is charged is what is held.
+ */
+import { type Access, includesAccess, widerAccess } from './access';
+import { CpuAccess, type CpuAccessTally } from './cpu-access';
+import { DomainError } from './errors';
+import type { EventHub } from './events';
+import { type Grant, GrantBook } from './grants';
+import type { SessionId } from './ids';
+import { type BufferRecord, type Lease, Ledger, type Session } from './ledger';
+import type { Limits } from './limits';
+import type { Clock, LeaseTable, Memory, Reporter } from './ports';
+import type { Charge } from './quota';
+import type { BufferOrigin, BufferView, LeaseView } from './views';
+
+/** What a new buffer is made of. */
+export interface NewBuffer {
+  readonly heap: string;
+  readonly origin: BufferOrigin;
+  readonly memory: Memory;
+  readonly label: string;
+  readonly charge: Charge;
+}
+
+export class Leases {
+  readonly ledger = new Ledger();
+  readonly grants: GrantBook;
+  readonly cpuAccessTally: CpuAccessTally = { open: 0, waiting: 0 };
+
+  constructor(
+    private readonly outside: {
+      readonly clock: Clock;
+      readonly table: LeaseTable;
+      readonly reporter: Reporter;
+    },
+    private readonly events: EventHub,
+    private readonly limits: Limits,
+  ) {
+    const { maxGrantsPerSession } = limits;
+    this.grants = new GrantBook(outside.clock, maxGrantsPerSession, (grant, reason) => {
+      const body = {
+        type: 'grant-ended',
+        grantId: grant.id,
+        bufferId: grant.bufferId,
+        reason,
+      } as const;
+      events.publish(grant.maker, body, [grant.maker]);
+    });
+  }
+
+  /** RESOURCE_EXHAUSTED before anything else is spent on one lease too many. */
+  checkRoom(session: Session): void {
+    const { maxLeasesPerSession } = this.limits;
+    if (session.leases.size < maxLeasesPerSession) return;
+    throw new DomainError(
+      'resource-exhausted',
+      `session ${session.id} holds ${session.leases.size} leases of at most ${maxLeasesPerSession}: release some`,
+    );
+  }
+
+  /** A buffer that nobody knew, leased to and owned by the session. */
+  create(session: Session, entry: NewBuffer): Lease {
+    const createdAtMs = this.outside.clock.now();
+    const buffer = this.ledger.addBuffer({ ...entry, createdAtMs });
+    const lease = this.addFirst(session, buffer);
+    const body = { type: 'buffer-created', buffer: viewBuffer(buffer, lease) } as const;
+    this.events.publish(session.id, body, [session.id]);
+    return lease;
+  }
+
+  /** A lease by a grant: a new one, or the one that the session has, widened if the grant gives more. */
+  open(session: Session, buffer: BufferRecord, grant: Grant): Lease {
+    const held = session.leases.get(buffer.id);
+    if (held === undefined) this.checkRoom(session);
+    const lease = held ?? this.add(session, buffer, grant.access, false);
+    if (!includesAccess(lease.access, grant.access)) {
+      lease.access = widerAccess(lease.access, grant.access);
+      this.put(lease);
+    }
+    const { access } = lease;
+    const body = { type: 'lease-opened', bufferId: buffer.id, access, peer: session.peer } as const;
+    this.events.publish(session.id, body, [session.id, ...ownersOf(buffer)]);
+    this.grants.use(grant, lease);
+    return lease;
+  }
+
+  /**
+   * Ends a lease, and the buffer with its last. `why` is told to a call that waits for an access on it. What the
+   * kernel is owed is done in the background.
+   */
+  end(lease: Lease, how: 'released' | 'revoked', why = leaseEnded(lease, how)): void {
+    const { session, buffer } = lease;
+    const told = [session.id, ...ownersOf(buffer)];
+    this.outside.table.drop(session.id, buffer.id);
+    this.ledger.removeLease(lease);
+    buffer.cpuAccess?.drop(session.id, why);
+    this.grants.forgetLease(lease);
+    this.events.publish(session.id, { type: `lease-${how}`, bufferId: buffer.id }, told);
+    if (buffer.leases.size === 0) this.destroy(session.id, buffer);
+  }
+
+  cpuAccessOf(buffer: BufferRecord): CpuAccess {
+    const bufferId = buffer.id;
+    buffer.cpuAccess ??= new CpuAccess(bufferId, buffer.memory, {
+      clock: this.outside.clock,
+      reporter: this.outside.reporter,
+      tally: this.cpuAccessTally,
+      onBegan: (sessionId, writes) =>
+        this.events.publish(
+          sessionId,
+          { type: 'cpu-access-began', bufferId, writes },
+          buffer.leases.keys(),
+        ),
+      onEnded: (sessionId, writes) =>
+        this.events.publish(sessionId, { type: 'cpu-access-ended', bufferId, writes }, [
+          sessionId,
+          ...buffer.leases.keys(),
+        ]),
+    });
+    return buffer.cpuAccess;
+  }
+
+  private add(session: Session, buffer: BufferRecord, access: Access, isOwner: boolean): Lease {
+    const createdAtMs = this.outside.clock.now();
+    const lease = { session, buffer, access, isOwner, createdAtMs, openedWith: new Set<Grant>() };
+    // The row first: if there is no fd for it, nothing has happened.
+    this.put(lease);
+    this.ledger.addLease(lease);
+    return lease;
+  }
+
+  private addFirst(session: Session, buffer: BufferRecord): Lease {
+    try {
+      return this.add(session, buffer, buffer.memory.access, true);
+    } catch (error) {
+      this.ledger.removeBuffer(buffer);
+      throw error;
+    }
+  }
+
+  private put({ session, buffer, access }: Lease): void {
+    this.outside.table.put(session.id, { bufferId: buffer.id, memory: buffer.memory, access });
+  }
+
+  private destroy(lastHolder: SessionId, buffer: BufferRecord): void {
+    this.ledger.removeBuffer(buffer);
+    this.grants.forgetBuffer(buffer.id);
+    const close = () => {
+      buffer.memory.close();
+      buffer.charge.refund();
+      this.events.publish(lastHolder, { type: 'buffer-destroyed', bufferId: buffer.id }, [
+        lastHolder,
+      ]);
+    };
+    if (buffer.cpuAccess === null) close();
+    else buffer.cpuAccess.whenUnused(close);
+  }
+}
+
+function leaseEnded({ session, buffer }: Lease, how: string): DomainError {
+  const what = `session ${session.id}'s lease on buffer ${buffer.id} was ${how}`;
+  return new DomainError('failed-precondition', what);
+}
+
+function ownersOf(buffer: BufferRecord): SessionId[] {
+  // The owner's lease came first, and a Map keeps the order: no need to look at the others.
+  for (const lease of buffer.leases.values()) return lease.isOwner ? [lease.session.id] : [];
+  return [];
+}
+
+/** The buffer as the holder of a lease sees it, or, without one, an administrator. */
+export function viewBuffer(buffer: BufferRecord, lease: Lease | null): BufferView {
+  const { id, heap, origin, memory, label, createdAtMs, leases } = buffer;
+  const isReader = lease?.access === 'read';
+  return {
+    id,
+    heap,
+    origin,
+    memory: memory.kind,
+    sizeBytes: memory.sizeBytes,
+    label,
+    inode: memory.inode,
+    access: lease?.access ?? null,
+    readOnlyEnforced: isReader && memory.enforcesReadOnly(lease.session.peer),
+    createdAtMs,
+    leaseCount: leases.size,
+    isOwner: lease?.isOwner ?? false,
+  };
+}
+
+export function viewLease({ session, access, isOwner, createdAtMs }: Lease): LeaseView {
+  return { sessionId: session.id, peer: session.peer, access, isOwner, createdAtMs };
+}

@@ -1,0 +1,163 @@
+/**
+ * The ledger: which sessions there are, which buffers, and who holds what. It only keeps the books; what must
+ * happen around an entry (the fd plane's table, events, the kernel object) is done in leases.ts. Every look-up is
+ * by key; nothing here walks all buffers.
+ */
+import type { Access } from './access';
+import { AscendingIds } from './ascending-ids';
+import type { CpuAccess } from './cpu-access';
+import { DomainError } from './errors';
+import type { Grant } from './grants';
+import { type BufferId, IdSequence, isBufferId, type SessionId } from './ids';
+import type { Peer } from './peer';
+import type { Memory } from './ports';
+import type { Charge } from './quota';
+import type { BufferOrigin } from './views';
+
+/** One connection of a peer to the fd socket. All that a client has hangs on it. */
+export class Session {
+  readonly leases = new Map<BufferId, Lease>();
+  readonly bufferIds = new AscendingIds<BufferId>();
+  /** Set when it ends, for those who still wait for something on its behalf. */
+  ended = false;
+
+  constructor(
+    readonly id: SessionId,
+    readonly peer: Peer,
+  ) {}
+}
+
+/** One session's right to a buffer. */
+export interface Lease {
+  readonly session: Session;
+  readonly buffer: BufferRecord;
+  access: Access;
+  readonly isOwner: boolean;
+  readonly createdAtMs: number;
+  /** The grants that it was opened with; revoking any of them with its leases ends it. */
+  readonly openedWith: Set<Grant>;
+}
+
+/** A buffer that somebody leases. */
+export interface BufferRecord {
+  readonly id: BufferId;
+  readonly heap: string;
+  readonly origin: BufferOrigin;
+  readonly memory: Memory;
+  readonly label: string;
+  readonly createdAtMs: number;
+  readonly charge: Charge;
+  readonly leases: Map<SessionId, Lease>;
+  /** Made at the first access. */
+  cpuAccess: CpuAccess | null;
+}
+
+/** Which kernel object it is, whichever fd led to it. */
+function memoryKey(memory: Memory): string {
+  return `${memory.device}:${memory.inode}`;
+}
+
+export class Ledger {
+  private readonly sessions = new Map<SessionId, Session>();
+  private readonly buffers = new Map<BufferId, BufferRecord>();
+  private readonly bufferIds = new AscendingIds<BufferId>();
+  private readonly buffersByMemory = new Map<string, BufferRecord>();
+  private readonly nextBufferId = new IdSequence(isBufferId);
+  private leases = 0;
+
+  get sessionCount(): number {
+    return this.sessions.size;
+  }
+
+  get bufferCount(): number {
+    return this.buffers.size;
+  }
+
+  get leaseCount(): number {
+    return this.leases;
+  }
+
+  addSession(session: Session): void {
+    if (this.sessions.has(session.id)) throw new Error(`session ${session.id} exists already`);
+    this.sessions.set(session.id, session);
+  }
+
+  removeSession(session: Session): void {
+    this.sessions.delete(session.id);
+  }
+
+  findSession(id: SessionId): Session | undefined {
+    return this.sessions.get(id);
+  }
+
+  /** UNAUTHENTICATED once it has ended. */
+  session(id: SessionId): Session {
+    const session = this.sessions.get(id);
+    if (session === undefined) {
+      throw new DomainError('unauthenticated', `session ${id} has ended: connect to fd.sock again`);
+    }
+    return session;
+  }
+
+  sessionIds(): SessionId[] {
+    return [...this.sessions.keys()];
+  }
+
+  addBuffer(entry: Omit<BufferRecord, 'id' | 'leases' | 'cpuAccess'>): BufferRecord {
+    const id = this.nextBufferId.next();
+    const buffer: BufferRecord = { ...entry, id, leases: new Map(), cpuAccess: null };
+    this.buffers.set(id, buffer);
+    this.bufferIds.add(id);
+    this.buffersByMemory.set(memoryKey(buffer.memory), buffer);
+    return buffer;
+  }
+
+  removeBuffer(buffer: BufferRecord): void {
+    this.buffers.delete(buffer.id);
+    this.bufferIds.delete(buffer.id);
+    this.buffersByMemory.delete(memoryKey(buffer.memory));
+  }
+
+  findBuffer(id: number): BufferRecord | undefined {
+    return isBufferId(id) ? this.buffers.get(id) : undefined;
+  }
+
+  findBufferByMemory(memory: Memory): BufferRecord | undefined {
+    return this.buffersByMemory.get(memoryKey(memory));
+  }
+
+  /** At most `count` buffers of all sessions with ids above `after`, ascending. */
+  buffersAfter(after: number, count: number): BufferRecord[] {
+    return this.bufferIds.after(after, count).flatMap((id) => this.buffers.get(id) ?? []);
+  }
+
+  /** The same of one session's leases. */
+  leasesAfter(session: Session, after: number, count: number): Lease[] {
+    return session.bufferIds.after(after, count).flatMap((id) => session.leases.get(id) ?? []);
+  }
+
+  addLease(lease: Lease): void {
+    lease.session.leases.set(lease.buffer.id, lease);
+    lease.session.bufferIds.add(lease.buffer.id);
+    lease.buffer.leases.set(lease.session.id, lease);
+    this.leases += 1;
+  }
+
+  removeLease(lease: Lease): void {
+    lease.session.leases.delete(lease.buffer.id);
+    lease.session.bufferIds.delete(lease.buffer.id);
+    lease.buffer.leases.delete(lease.session.id);
+    this.leases -= 1;
+  }
+
+  /** NOT_FOUND alike for a buffer that does not exist and for one that the session holds no lease on. */
+  lease(session: Session, bufferId: number): Lease {
+    const lease = isBufferId(bufferId) ? session.leases.get(bufferId) : undefined;
+    if (lease === undefined) throw noSuchBuffer(bufferId);
+    return lease;
+  }
+}
+
+export function noSuchBuffer(bufferId: number): DomainError {
+  return new DomainError('not-found', `there is no buffer ${bufferId} that this session leases`);
+}

@@ -1,0 +1,30 @@
+/**
+ * A process as the kernel attests it. Nothing in here was said by the process about itself, but `comm`,
+ * which it may choose and which is only shown to people.
+ */
+export interface Peer {
+  /** In the daemon's pid namespace; 0 if the process is not visible there. */
+  readonly pid: number;
+  /** When it started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 if it is not visible. */
+  readonly startTime: number;
+  /** Effective, at connect, in the daemon's user namespace. */
+  readonly uid: number;
+  readonly gid: number;
+  readonly comm: string;
+  /** Path in the unified cgroup hierarchy; empty if unknown. */
+  readonly cgroup: string;
+}
+
+/**
+ * Whether two connections come from one process. A pid alone is used again; with the start time it is not. Of
+ * two processes that are not visible nobody can say that they are one.
+ */
+export function isSameProcess(a: Peer, b: Peer): boolean {
+  return a.pid !== 0 && a.pid === b.pid && a.startTime === b.startTime && a.uid === b.uid;
+}
+
+/** For people: `pid 12 (camera, uid 1000)`. */
+export function describePeer(peer: Peer): string {
+  const comm = peer.comm === '' ? '' : `${peer.comm}, `;
+  return `${peer.pid === 0 ? 'a process not visible here' : `pid ${peer.pid}`} (${comm}uid ${peer.uid})`;
+}

@@ -1,0 +1,195 @@
+/**
+ * The daemon's side of fd.sock beyond what the plane's own thread answers: connections become sessions and end with
+ * them, releases are booked, dma-bufs are adopted, fences cross. Every event is handled by itself: what goes wrong in one
+ * is an answer to its client and touches no other.
+ */
+import type { Fd, FdPlane, FdPlaneEvent, PeerCredentials } from '../../native';
+import type { Broker } from '../domain/broker';
+import { DomainError } from '../domain/errors';
+import { isSessionId, type SessionId } from '../domain/ids';
+import { takeIn } from '../heaps/adopted';
+import { type KernelCalls, KernelMemory } from '../heaps/kernel-memory';
+import type { Log } from '../log';
+import type { Identify } from '../peers/proc';
+import type { SessionTokens } from '../session-tokens';
+import { OK, statusOf } from '../status';
+import { EMPTY, encodeBuffer, encodeFlags, encodeReason } from './answers';
+import {
+  ADOPT,
+  checkFdCount,
+  EXPORT_FENCE,
+  IMPORT_FENCE,
+  parseAdopt,
+  parseFence,
+} from './requests';
+
+type Request = Extract<FdPlaneEvent, { type: 'request' }>;
+
+interface Answer {
+  readonly payload: Uint8Array;
+  readonly fds: readonly Fd[];
+}
+
+export class FdSessions {
+  constructor(
+    private readonly addon: KernelCalls,
+    private readonly plane: Omit<FdPlane, 'close'>,
+    private readonly broker: Broker,
+    private readonly tokens: SessionTokens,
+    private readonly identify: Identify,
+    private readonly log: Log,
+  ) {}
+
+  /**
+   * Books all that the plane has done so far. Called before each gRPC call too, so that a release which the
+   * plane's thread has answered is in the ledger before a later call.
+   */
+  drain(): void {
+    for (const event of this.plane.takeEvents()) {
+      const { session, type } = event;
+      try {
+        if (!isSessionId(session)) throw new Error(`the fd plane named a session ${session}`);
+        this.handle(session, event);
+      } catch (error) {
+        this.log.error({ session, type, err: error }, 'an event of the fd plane failed');
+      }
+    }
+  }
+
+  private handle(session: SessionId, event: FdPlaneEvent): void {
+    switch (event.type) {
+      case 'connected':
+        this.open(session, event.peer);
+        return;
+      case 'disconnected':
+        this.close(session, event.reason);
+        return;
+      case 'released':
+        for (const id of event.bufferIds) this.release(session, id);
+        return;
+      case 'request':
+        this.respond(session, event);
+        return;
+    }
+  }
+
+  private open(session: SessionId, credentials: PeerCredentials): void {
+    try {
+      const peer = this.identify(credentials);
+      this.broker.openSession(session, peer);
+      this.plane.admit(session, this.tokens.issue(session, peer));
+      const { pid, uid, gid, comm, cgroup } = peer;
+      this.log.info({ session, pid, uid, gid, comm, cgroup }, 'session opened');
+    } catch (error) {
+      const { code, message } = statusOf(error, (defect) =>
+        this.log.error({ session, err: defect }, 'a session could not be opened'),
+      );
+      this.plane.dismiss(session, code, message);
+    }
+  }
+
+  private close(session: SessionId, reason: string): void {
+    const peer = this.broker.peerOf(session);
+    this.tokens.forget(session);
+    this.broker.closeSession(session, reason);
+    if (peer === undefined) return;
+    this.log.info({ session, pid: peer.pid, uid: peer.uid, reason }, 'session closed');
+  }
+
+  private release(session: SessionId, bufferId: number): void {
+    try {
+      this.broker.buffers.release(session, bufferId);
+    } catch (error) {
+      // The lease was revoked, or given back on control.sock, while the plane answered.
+      if (!(error instanceof DomainError)) throw error;
+    }
+  }
+
+  private respond(session: SessionId, request: Request): void {
+    const { serial, opcode } = request;
+    try {
+      const { payload, fds } = this.perform(session, request);
+      try {
+        this.plane.answer(session, request, OK, payload, fds);
+      } finally {
+        for (const fd of fds) fd.close();
+      }
+      this.log.debug({ session, opcode, serial }, 'fd request answered');
+    } catch (error) {
+      const { code, message } = statusOf(error, (defect) =>
+        this.log.error({ session, opcode, err: defect }, 'an fd request failed'),
+      );
+      this.plane.answer(session, request, code, encodeReason(message));
+      this.log.debug({ session, opcode, serial, code, reason: message }, 'fd request refused');
+    } finally {
+      for (const fd of request.fds) fd.close();
+    }
+  }
+
+  private perform(session: SessionId, { opcode, payload, fds }: Request): Answer {
+    switch (opcode) {
+      case ADOPT:
+        return this.adopt(session, payload, fds);
+      case EXPORT_FENCE:
+        return this.exportFence(session, payload, fds);
+      case IMPORT_FENCE:
+        return this.importFence(session, payload, fds);
+      default:
+        throw new DomainError(
+          'invalid-argument',
+          `opcode is ${opcode}, which is none of this protocol`,
+        );
+    }
+  }
+
+  private adopt(session: SessionId, payload: Uint8Array, fds: readonly Fd[]): Answer {
+    checkFdCount(fds.length, 1, 'ADOPT');
+    const label = parseAdopt(payload);
+    const [fd] = fds;
+    if (fd === undefined) throw new Error('an fd is missing');
+    // Duplicated: the ledger's reference then lives on its own, whatever becomes of the request.
+    const { memory, exporter } = takeIn(this.addon, fd.duplicate());
+    const { id, access, sizeBytes } = this.broker.buffers.adopt(session, memory, {
+      label,
+      exporter,
+    });
+    const flags = encodeFlags(access ?? 'read', memory.kind);
+    return { payload: encodeBuffer(id, sizeBytes, flags), fds: [] };
+  }
+
+  private exportFence(session: SessionId, payload: Uint8Array, fds: readonly Fd[]): Answer {
+    checkFdCount(fds.length, 0, 'EXPORT_FENCE');
+    const { bufferId, mode } = parseFence(payload, 'EXPORT_FENCE');
+    const memory = this.fenced(session, bufferId, 'read');
+    return { payload: EMPTY, fds: [memory.exportFence(mode)] };
+  }
+
+  private importFence(session: SessionId, payload: Uint8Array, fds: readonly Fd[]): Answer {
+    checkFdCount(fds.length, 1, 'IMPORT_FENCE');
+    const { bufferId, mode } = parseFence(payload, 'IMPORT_FENCE');
+    const [fd] = fds;
+    if (fd === undefined) throw new Error('an fd is missing');
+    const memory = this.fenced(session, bufferId, mode === 'read' ? 'read' : 'read-write');
+    const { kind } = this.addon.describeFd(fd);
+    if (kind !== 'sync-file') {
+      throw new DomainError(
+        'invalid-argument',
+        `the fd must be a sync_file; it is a file of kind ${kind}`,
+      );
+    }
+    memory.importFence(mode, fd);
+    return { payload: EMPTY, fds: [] };
+  }
+
+  private fenced(
+    session: SessionId,
+    bufferId: number,
+    wanted: 'read' | 'read-write',
+  ): KernelMemory {
+    const memory = this.broker.buffers.memoryFor(session, bufferId, wanted);
+    if (memory.kind !== 'dma-buf' || !(memory instanceof KernelMemory)) {
+      throw new DomainError('unimplemented', `buffer ${bufferId} is a memfd, which has no fences`);
+    }
+    return memory;
+  }
+}

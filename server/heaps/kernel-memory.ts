@@ -1,0 +1,166 @@
+/**
+ * A buffer's kernel object over an fd of the addon. It owns the fd, and, once a read lease of a memfd asks for it, a
+ * second open file of the memfd that cannot write; both are closed with it.
+ */
+import { DmaBufSync, type Fd, type FdWatch, type NativeAddon, Poll } from '../../native';
+import type { Access, CpuAccessMode } from '../domain/access';
+import { abortReason } from '../domain/errors';
+import type { Peer } from '../domain/peer';
+import type { Memory, MemoryKind } from '../domain/ports';
+import { asAnswer, isSystemError } from './system-error';
+
+const SYNC_FLAGS: Readonly<Record<CpuAccessMode, number>> = {
+  read: DmaBufSync.READ,
+  write: DmaBufSync.WRITE,
+  'read-write': DmaBufSync.RW,
+};
+
+/** What it asks of the addon. */
+export type KernelCalls = Pick<
+  NativeAddon,
+  | 'sizeByLseek'
+  | 'describeFd'
+  | 'reopenReadOnly'
+  | 'pollNow'
+  | 'watchFd'
+  | 'syncDmaBuf'
+  | 'exportSyncFile'
+  | 'importSyncFile'
+>;
+
+/** What the memory is made from. The fd is taken over. */
+export interface KernelMemorySource {
+  readonly fd: Fd;
+  readonly kind: MemoryKind;
+  readonly access: Access;
+  /**
+   * Users who could make a read-only fd of it writable again: by its owner's right over its mode, or by root's. Null
+   * if anybody could.
+   */
+  readonly readOnlyDefeatedBy: ReadonlySet<number> | null;
+}
+
+export class KernelMemory implements Memory {
+  readonly kind: MemoryKind;
+  readonly access: Access;
+  readonly inode: number;
+  readonly device: number;
+  readonly sizeBytes: number | null;
+  private readonly fd: Fd;
+  private readonly readOnlyDefeatedBy: ReadonlySet<number> | null;
+  private readOnlyFd: Fd | null = null;
+
+  /** Closes the fd if it throws. */
+  constructor(
+    private readonly addon: KernelCalls,
+    source: KernelMemorySource,
+  ) {
+    this.fd = source.fd;
+    this.kind = source.kind;
+    this.access = source.access;
+    this.readOnlyDefeatedBy = source.readOnlyDefeatedBy;
+    try {
+      const { inode, device } = addon.describeFd(this.fd);
+      this.inode = inode;
+      this.device = device;
+      this.sizeBytes = this.querySize();
+    } catch (error) {
+      this.fd.close();
+      throw error;
+    }
+  }
+
+  /** The fd that a lease hands out. It stays this object's. */
+  fdFor(access: Access): Fd {
+    const hasReadOnly = this.kind === 'memfd' && this.access === 'read-write';
+    if (access === 'read-write' || !hasReadOnly) return this.fd;
+    try {
+      this.readOnlyFd ??= this.addon.reopenReadOnly(this.fd);
+      return this.readOnlyFd;
+    } catch (error) {
+      throw asAnswer(error, 'opening the buffer read-only');
+    }
+  }
+
+  enforcesReadOnly(peer: Peer): boolean {
+    return this.readOnlyDefeatedBy !== null && !this.readOnlyDefeatedBy.has(peer.uid);
+  }
+
+  querySize(): number | null {
+    try {
+      return this.addon.sizeByLseek(this.fd);
+    } catch (error) {
+      if (isSystemError(error) && error.code === 'ESPIPE') return null;
+      throw asAnswer(error, 'asking the kernel for the size');
+    }
+  }
+
+  async whenIdle(mode: CpuAccessMode, signal: AbortSignal): Promise<void> {
+    if (this.kind === 'memfd') return;
+    const events = mode === 'read' ? Poll.IN : Poll.OUT;
+    if (this.addon.pollNow(this.fd, events) !== 0) return;
+    await this.ready(mode === 'read' ? 'readable' : 'writable', signal);
+  }
+
+  async beginCpuAccess(mode: CpuAccessMode): Promise<void> {
+    await this.sync(mode, DmaBufSync.START);
+  }
+
+  async endCpuAccess(mode: CpuAccessMode): Promise<void> {
+    await this.sync(mode, DmaBufSync.END);
+  }
+
+  /** A snapshot of the fences that stand in the way of such an access, as a sync_file that the caller owns. */
+  exportFence(mode: CpuAccessMode): Fd {
+    try {
+      return this.addon.exportSyncFile(this.fd, SYNC_FLAGS[mode]);
+    } catch (error) {
+      throw asAnswer(error, 'exporting a fence');
+    }
+  }
+
+  /** Adds a sync_file's fences to the buffer. The sync_file stays the caller's. */
+  importFence(mode: CpuAccessMode, syncFile: Fd): void {
+    try {
+      this.addon.importSyncFile(this.fd, SYNC_FLAGS[mode], syncFile);
+    } catch (error) {
+      throw asAnswer(error, 'importing the fence');
+    }
+  }
+
+  close(): void {
+    this.fd.close();
+    this.readOnlyFd?.close();
+  }
+
+  private async sync(mode: CpuAccessMode, phase: number): Promise<void> {
+    if (this.kind === 'memfd') return;
+    try {
+      await this.addon.syncDmaBuf(this.fd, SYNC_FLAGS[mode] | phase);
+    } catch (error) {
+      throw asAnswer(
+        error,
+        `${phase === DmaBufSync.START ? 'beginning' : 'ending'} the CPU access`,
+      );
+    }
+  }
+
+  private ready(direction: 'readable' | 'writable', signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let watch: FdWatch | null = null;
+      const onAbort = () => {
+        watch?.close();
+        reject(abortReason(signal));
+      };
+      if (signal.aborted) {
+        onAbort();
+        return;
+      }
+      signal.addEventListener('abort', onAbort, { once: true });
+      watch = this.addon.watchFd(this.fd, direction, () => {
+        signal.removeEventListener('abort', onAbort);
+        resolve();
+      });
+    });
+  }
+}

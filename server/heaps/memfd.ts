@@ -1,0 +1,32 @@
+/**
+ * memfd_create(2): real shared memory on any Linux, but no dma-buf. It is sealed against being resized, so that no
+ * holder can cut it under another. Its mode has no write bits, so that a read-only fd of it can be opened for
+ * writing again (through /proc/self/fd) only by its owner, who may change the mode, and by root.
+ */
+import { fchmodSync } from 'node:fs';
+import { geteuid } from 'node:process';
+import type { NativeAddon } from '../../native';
+import type { HeapDriver } from './driver';
+import { KernelMemory } from './kernel-memory';
+
+const READABLE_ONLY = 0o444;
+
+export function memfdHeap(addon: NativeAddon): HeapDriver {
+  const readOnlyDefeatedBy = new Set([0, geteuid?.() ?? 0]);
+  return {
+    name: 'memfd',
+    kind: 'memfd',
+    memory: 'memfd',
+    maxBufferBytes: null,
+    async allocate(sizeBytes, label) {
+      const fd = await addon.createMemfd(label === '' ? 'dmabufd' : label, sizeBytes);
+      fchmodSync(fd.number, READABLE_ONLY);
+      return new KernelMemory(addon, {
+        fd,
+        kind: 'memfd',
+        access: 'read-write',
+        readOnlyDefeatedBy,
+      });
+    },
+  };
+}

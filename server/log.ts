@@ -1,0 +1,33 @@
+/**
+ * The log: one JSON object a line on stderr. Sessions come and go at info, calls are told at debug. Never in it: tokens,
+ * secrets, and what is in a buffer.
+ */
+import pino from 'pino';
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+export type Log = pino.Logger;
+
+const MAX_UNWRITTEN_BYTES = 4 * 1024 * 1024;
+
+export interface LogSink {
+  readonly log: Log;
+  /** Writes out what is still in memory; for the last moments of the process. */
+  flush(): void;
+}
+
+export function openLog(level: LogLevel): LogSink {
+  // Asynchronous and bounded: whoever reads stderr slowly loses lines, and does not stop the daemon.
+  const destination = pino.destination({ dest: 2, sync: false, maxLength: MAX_UNWRITTEN_BYTES });
+  const log = pino({ name: 'dmabufd', level }, destination);
+  return {
+    log,
+    flush() {
+      try {
+        destination.flushSync();
+      } catch {
+        // Not open yet, or nobody reads any more.
+      }
+    },
+  };
+}

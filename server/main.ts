@@ -1,0 +1,116 @@
+#!/usr/bin/env node
+/**
+ * The daemon: reads its configuration, takes its directory, finds the heaps, and joins the broker to its two planes. It ends
+ * on SIGTERM or SIGINT within a bounded time, and leaves neither sockets nor buffers behind.
+ */
+import { totalmem } from 'node:os';
+import { constrainedMemory, geteuid } from 'node:process';
+import { setTimeout } from 'node:timers/promises';
+import addon, { type NativeAddon } from '../native';
+import { type Config, parseConfig } from './config';
+import { Connections } from './control/connections';
+import { type ControlServer, createControlServer } from './control/server';
+import { Broker } from './domain/broker';
+import { FdSessions } from './fd-socket/fd-sessions';
+import { LeaseRows } from './fd-socket/lease-rows';
+import { discoverHeaps } from './heaps/discover';
+import { type Log, openLog } from './log';
+import { identifyBy } from './peers/proc';
+import { planLimits } from './plan-limits';
+import { systemClock } from './runtime/clock';
+import {
+  openRuntimeDirectory,
+  type RuntimeDirectory,
+  RuntimeDirectoryError,
+} from './runtime/runtime-directory';
+import { randomSecrets } from './runtime/secrets';
+import { SessionTokens } from './session-tokens';
+import { exitOnDefects, onStopSignal } from './shutdown';
+import { readVersion } from './version';
+
+/** How long calls may still take when the daemon stops. */
+const DRAIN_MS = 500;
+const QUIET_POLL_MS = 10;
+const EXIT_REFUSED = 1;
+
+async function main(): Promise<void> {
+  const version = readVersion();
+  const startedAtMs = systemClock.now();
+  const memoryBytes = Math.min(totalmem(), constrainedMemory() || Number.POSITIVE_INFINITY);
+  const config = parseConfig(process.argv, { version, environment: process.env, memoryBytes });
+  const { log, flush } = openLog(config.logLevel);
+  exitOnDefects(log, flush);
+
+  const directory = openDirectoryOrExit(config, log, flush);
+  const heaps = await discoverHeaps(addon);
+  for (const { description } of heaps) log.info({ heap: description }, 'heap probed');
+
+  const limits = planLimits(config, heaps, log);
+  log.info({ limits }, 'limits planned');
+
+  const identify = identifyBy(addon);
+  const tokens = new SessionTokens(randomSecrets);
+  const fdPlane = addon.startFdPlane({
+    listener: directory.fdListener,
+    maxSessions: limits.maxSessions,
+    onEvents: () => fdSessions.drain(),
+  });
+  const broker = new Broker({
+    limits,
+    daemonUid: geteuid?.() ?? 0,
+    heaps,
+    clock: systemClock,
+    secrets: randomSecrets,
+    table: new LeaseRows(fdPlane),
+    reporter: { report: (err, what) => log.error({ err }, what) },
+  });
+  const fdSessions = new FdSessions(addon, fdPlane, broker, tokens, identify, log);
+
+  const control = createControlServer(
+    broker,
+    {
+      peerOf: (connection) => connections.peerOf(connection),
+      tokens,
+      drainFdPlane: () => fdSessions.drain(),
+      log,
+    },
+    { version, startedAtMs },
+  );
+  const { injector } = control;
+  const connections = new Connections(addon, injector, identify, limits.maxSessions, log);
+  connections.listen(directory.controlListener);
+
+  log.info({ version, directory: directory.path }, 'ready');
+  onStopSignal(log, flush, () => stop({ connections, control, broker, fdPlane, directory }));
+}
+
+function openDirectoryOrExit(config: Config, log: Log, flush: () => void): RuntimeDirectory {
+  try {
+    return openRuntimeDirectory(addon, config.runtimeDirectory, config.socketMode);
+  } catch (error) {
+    if (!(error instanceof RuntimeDirectoryError)) throw error;
+    log.fatal(error.message);
+    flush();
+    process.exit(EXIT_REFUSED);
+  }
+}
+
+/** From the outside in: nobody new, calls end, sessions end, their memory is given back. */
+async function stop(parts: {
+  readonly connections: Connections;
+  readonly control: ControlServer;
+  readonly broker: Broker;
+  readonly fdPlane: ReturnType<NativeAddon['startFdPlane']>;
+  readonly directory: RuntimeDirectory;
+}): Promise<void> {
+  parts.connections.close();
+  parts.broker.close('the daemon stops');
+  parts.control.drain(DRAIN_MS);
+  parts.fdPlane.close();
+  const deadlineMs = systemClock.now() + DRAIN_MS;
+  const isQuiet = () => parts.connections.count === 0 && parts.broker.totals().cpuAccesses === 0;
+  while (!isQuiet() && systemClock.now() < deadlineMs) await setTimeout(QUIET_POLL_MS);
+  parts.directory.release();
+}
+
+void main();

@@ -1,0 +1,32 @@
+/** The daemon's limits, from what its administrator said and what the kernel allows it. */
+import type { Config } from './config';
+import type { Limits } from './domain/limits';
+import type { Heap } from './domain/ports';
+import type { Log } from './log';
+import { type FdBudget, planFds } from './runtime/fd-budget';
+import { readFdLimit } from './runtime/open-fds';
+
+/** A memfd that is leased for reading has a second open file, which cannot write. */
+function fdsPerBuffer(heaps: readonly Heap[]): number {
+  return heaps.some(({ description }) => description.memory === 'dma-buf') ? 1 : 2;
+}
+
+export function planLimits(config: Config, heaps: readonly Heap[], log: Log): Limits & FdBudget {
+  const { maxBytes, maxBufferBytes } = config;
+  const budget = planFds(readFdLimit(), fdsPerBuffer(heaps), config);
+  for (const name of ['maxSessions', 'maxBuffers'] as const) {
+    const wanted = config[name];
+    if (wanted === undefined || wanted === budget[name]) continue;
+    log.warn({ limit: name, wanted, given: budget[name] }, 'RLIMIT_NOFILE does not allow so many');
+  }
+  return {
+    ...budget,
+    maxBytes,
+    maxBytesPerUid: maxBytes,
+    maxBufferBytes,
+    maxLeasesPerSession: budget.maxBuffers,
+    maxGrantsPerSession: 1024,
+    maxQueuedEvents: 1024,
+    maxWatchersPerSession: 64,
+  };
+}

@@ -1,0 +1,38 @@
+/**
+ * How the daemon's fds are shared out, so that a client is refused before the kernel refuses the daemon. What is asked for
+ * is given as far as RLIMIT_NOFILE goes; sessions get at most half of it.
+ */
+
+/** Its connection, its pidfd, a control connection, and the second fd that watches that. */
+const FDS_PER_SESSION = 4;
+/** The process's own, and those that come and go with a request. */
+const FDS_OF_THE_PROCESS = 64;
+const DEFAULT_SESSIONS = 1024;
+const DEFAULT_BUFFERS = 16_384;
+
+export interface FdBudget {
+  readonly maxSessions: number;
+  readonly maxBuffers: number;
+}
+
+/** `wanted` are the administrator's limits; unset, a default. */
+export function planFds(
+  fdLimit: number,
+  fdsPerBuffer: number,
+  wanted: { readonly maxSessions?: number; readonly maxBuffers?: number },
+): FdBudget {
+  const available = Math.max(fdLimit - FDS_OF_THE_PROCESS, 0);
+  const affordableSessions = Math.floor(available / 2 / FDS_PER_SESSION);
+  const maxSessions = atLeastOne(
+    Math.min(wanted.maxSessions ?? DEFAULT_SESSIONS, affordableSessions),
+  );
+  const left = available - maxSessions * FDS_PER_SESSION;
+  const affordableBuffers = Math.floor(left / fdsPerBuffer);
+  const maxBuffers = atLeastOne(Math.min(wanted.maxBuffers ?? DEFAULT_BUFFERS, affordableBuffers));
+  return { maxSessions, maxBuffers };
+}
+
+/** A daemon that serves nobody is of no use; the kernel's refusal is then an answer, too. */
+function atLeastOne(count: number): number {
+  return Math.max(count, 1);
+}

@@ -1,0 +1,46 @@
+/**
+ * The one table that maps an error to a status, for both planes: the fd protocol's numbers are gRPC's. What is not a
+ * DomainError is a defect: the client gets a fixed text, and its detail goes to the log only.
+ */
+import { DomainError, type DomainErrorCode } from './domain/errors';
+
+export const OK = 0;
+export const RESOURCE_EXHAUSTED = 8;
+const INTERNAL = 13;
+export const UNAVAILABLE = 14;
+
+const NUMBERS: Readonly<Record<DomainErrorCode, number>> = {
+  cancelled: 1,
+  'invalid-argument': 3,
+  'deadline-exceeded': 4,
+  'not-found': 5,
+  'already-exists': 6,
+  'permission-denied': 7,
+  'resource-exhausted': RESOURCE_EXHAUSTED,
+  'failed-precondition': 9,
+  unimplemented: 12,
+  unavailable: UNAVAILABLE,
+  unauthenticated: 16,
+};
+
+export interface Status {
+  readonly code: number;
+  readonly message: string;
+}
+
+/** `onDefect` is told of what is no answer. */
+export function statusOf(error: unknown, onDefect: (error: unknown) => void): Status {
+  if (error instanceof DomainError) {
+    return { code: NUMBERS[error.code], message: wellFormed(error.message) };
+  }
+  onDefect(error);
+  return { code: INTERNAL, message: 'the daemon failed to do this; its log tells why' };
+}
+
+/**
+ * A message may quote what a client sent, and half of a surrogate pair in it would make gRPC's encoding of the
+ * status throw.
+ */
+function wellFormed(text: string): string {
+  return text.replace(/\p{Cs}/gu, '\ufffd');
+}

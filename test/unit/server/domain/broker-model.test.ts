@@ -1,0 +1,577 @@
+/**
+ * The broker against a model that is too simple to be wrong: random operations of several sessions, some of them while
+ * the kernel is slow, and after every step the rules that hold whatever clients do.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import * as fc from 'fast-check';
+import type { Access, CpuAccessMode } from '../../../../server/domain/access';
+import { writes } from '../../../../server/domain/access';
+import { DomainError } from '../../../../server/domain/errors';
+import type { BufferId, SessionId } from '../../../../server/domain/ids';
+import { Bench, FakeMemory, NEVER, outcome, PAGE_BYTES, peer, sessionId, settle } from './fakes';
+
+type Operation =
+  | { readonly do: 'open-session'; readonly uid: number }
+  | { readonly do: 'close-session'; readonly session: number }
+  | {
+      readonly do: 'allocate';
+      readonly session: number;
+      readonly pages: number;
+      readonly fails: boolean;
+    }
+  | {
+      readonly do: 'adopt';
+      readonly session: number;
+      readonly inode: number;
+      readonly access: Access;
+    }
+  | { readonly do: 'release'; readonly session: number; readonly buffer: number }
+  | {
+      readonly do: 'share';
+      readonly session: number;
+      readonly buffer: number;
+      readonly access: Access;
+      readonly maxUses: number | null;
+      readonly timeToLiveMs: number | null;
+      readonly uid: number | null;
+      readonly name: string | null;
+    }
+  | { readonly do: 'open'; readonly session: number; readonly grant: number }
+  | { readonly do: 'revoke'; readonly grant: number; readonly leases: boolean }
+  | {
+      readonly do: 'begin';
+      readonly session: number;
+      readonly buffer: number;
+      readonly mode: CpuAccessMode;
+    }
+  | { readonly do: 'cancel'; readonly wait: number }
+  | { readonly do: 'end'; readonly session: number; readonly buffer: number }
+  | { readonly do: 'stall' | 'resume' | 'fail-start' }
+  | { readonly do: 'advance'; readonly ms: number };
+
+interface ModelGrant {
+  readonly id: number;
+  readonly maker: SessionId;
+  readonly buffer: BufferId;
+  readonly access: Access;
+  readonly by: { readonly name: string } | { readonly secret: Uint8Array };
+  readonly uid: number | null;
+  readonly expiresAtMs: number;
+  usesLeft: number;
+  isUsable: boolean;
+  readonly openedBy: Set<SessionId>;
+}
+
+interface ModelAccess {
+  readonly session: SessionId;
+  readonly mode: CpuAccessMode;
+  readonly cancel: AbortController;
+  readonly done: Promise<unknown>;
+}
+
+interface ModelBuffer {
+  readonly id: BufferId;
+  /** Null once its owner has let it go, even if it came back by a grant. */
+  owner: SessionId | null;
+  readonly inode: number;
+  readonly memoryAccess: Access;
+  readonly leases: Map<SessionId, Access>;
+  /** In the order in which they came. */
+  queue: ModelAccess[];
+}
+
+/** Adopted kernel objects have inodes of their own, which allocation never reaches. */
+const ADOPTED_INODES = 1_000_000;
+
+class World {
+  readonly bench = new Bench();
+  readonly sessions = new Map<SessionId, number>();
+  readonly buffers = new Map<BufferId, ModelBuffer>();
+  readonly grants: ModelGrant[] = [];
+  pendingAllocations = 0;
+  private lastSession = 0;
+  private hadFailure = false;
+
+  async perform(operation: Operation): Promise<void> {
+    switch (operation.do) {
+      case 'open-session':
+        return this.openSession(operation.uid);
+      case 'close-session':
+        return this.with(operation.session, (session) => this.closeSession(session));
+      case 'allocate':
+        return this.with(operation.session, (session) => this.allocate(session, operation));
+      case 'adopt':
+        return this.with(operation.session, (session) => this.adopt(session, operation));
+      case 'release':
+        return this.withBuffer(operation, (session, buffer) => this.release(session, buffer));
+      case 'share':
+        return this.withBuffer(operation, (session, buffer) =>
+          this.share(session, buffer, operation),
+        );
+      case 'open':
+        return this.with(operation.session, (session) => this.open(session, operation.grant));
+      case 'revoke':
+        return this.revoke(operation.grant, operation.leases);
+      case 'begin':
+        return this.withBuffer(operation, (session, buffer) =>
+          this.begin(session, buffer, operation.mode),
+        );
+      case 'cancel':
+        return this.cancel(operation.wait);
+      case 'end':
+        return this.withBuffer(operation, (session, buffer) => this.end(session, buffer));
+      case 'stall':
+        this.bench.kernel.isStalled = true;
+        return;
+      case 'resume':
+        this.bench.kernel.resume();
+        return;
+      case 'fail-start': {
+        const [memory] = this.bench.kernel.openMemories;
+        if (memory === undefined) return;
+        memory.failNextStart = new DomainError('failed-precondition', 'EIO');
+        this.hadFailure = true;
+        return;
+      }
+      case 'advance':
+        this.bench.clock.advance(operation.ms);
+        for (const grant of this.grants) {
+          if (grant.expiresAtMs <= this.bench.clock.now()) grant.isUsable = false;
+        }
+    }
+  }
+
+  private async openSession(uid: number): Promise<void> {
+    this.lastSession += 1;
+    const session = sessionId(this.lastSession);
+    this.bench.broker.openSession(session, peer(session, uid));
+    this.sessions.set(session, uid);
+  }
+
+  async closeSession(session: SessionId): Promise<void> {
+    this.bench.broker.closeSession(session, 'test');
+    this.sessions.delete(session);
+    for (const grant of this.grants) if (grant.maker === session) grant.isUsable = false;
+    for (const buffer of [...this.buffers.values()]) this.endLease(session, buffer);
+  }
+
+  private async allocate(
+    session: SessionId,
+    { pages, fails }: { pages: number; fails: boolean },
+  ): Promise<void> {
+    if (fails && !this.bench.kernel.isStalled) {
+      this.bench.heap.failNext = new DomainError('resource-exhausted', 'ENOMEM');
+    }
+    this.pendingAllocations += 1;
+    const done = this.bench.broker.buffers
+      .allocate(session, { heap: '', sizeBytes: pages * PAGE_BYTES - 1, label: '' }, NEVER)
+      .then(
+        (view) => this.enter(session, view.id, view.inode, 'read-write'),
+        (error: unknown) => {
+          if (!(error instanceof DomainError)) throw error;
+        },
+      )
+      .finally(() => {
+        this.pendingAllocations -= 1;
+        this.bench.heap.failNext = null;
+      });
+    if (!this.bench.kernel.isStalled) await done;
+  }
+
+  private async adopt(
+    session: SessionId,
+    operation: { inode: number; access: Access },
+  ): Promise<void> {
+    const inode = ADOPTED_INODES + operation.inode;
+    const memory = new FakeMemory(this.bench.kernel, 2 * PAGE_BYTES, operation.access, inode);
+    const known = [...this.buffers.values()].find((buffer) => buffer.inode === inode);
+    try {
+      const { id } = this.bench.broker.buffers.adopt(session, memory, { label: '', exporter: 'x' });
+      if (known !== undefined) expect(id).toBe(known.id);
+      else this.enter(session, id, inode, operation.access);
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      if (known !== undefined) expect(known.leases.has(session)).toBe(false);
+      expect(memory.closed).toBe(true);
+    }
+  }
+
+  private enter(session: SessionId, id: BufferId, inode: number, memoryAccess: Access): void {
+    const leases = new Map([[session, memoryAccess]]);
+    this.buffers.set(id, { id, owner: session, inode, memoryAccess, leases, queue: [] });
+  }
+
+  private async release(session: SessionId, buffer: ModelBuffer): Promise<void> {
+    const held = buffer.leases.has(session);
+    const code = await outcome(() => this.bench.broker.buffers.release(session, buffer.id));
+    expect(code).toBe(held ? 'ok' : 'not-found');
+    if (held) this.endLease(session, buffer);
+  }
+
+  private endLease(session: SessionId, buffer: ModelBuffer): void {
+    buffer.leases.delete(session);
+    if (buffer.owner === session) buffer.owner = null;
+    buffer.queue = buffer.queue.filter((access) => access.session !== session);
+    for (const grant of this.grants) {
+      if (grant.buffer !== buffer.id) continue;
+      grant.openedBy.delete(session);
+      if (grant.maker === session) grant.isUsable = false;
+    }
+    if (buffer.leases.size > 0) return;
+    this.buffers.delete(buffer.id);
+    for (const grant of this.grants) if (grant.buffer === buffer.id) grant.isUsable = false;
+  }
+
+  private async share(
+    session: SessionId,
+    buffer: ModelBuffer,
+    operation: Extract<Operation, { do: 'share' }>,
+  ): Promise<void> {
+    const { access, name, maxUses, timeToLiveMs, uid } = operation;
+    const audience = { uid, gid: null, cgroup: null };
+    try {
+      const made = this.bench.broker.shares.share(session, {
+        bufferId: buffer.id,
+        access,
+        audience,
+        name,
+        timeToLiveMs,
+        maxUses,
+      });
+      expect(buffer.owner === session || this.sessions.get(session) === 0).toBe(true);
+      const by = made.secret === null ? { name: name ?? '' } : { secret: made.secret };
+      const expiresAtMs =
+        timeToLiveMs === null ? Number.POSITIVE_INFINITY : this.bench.clock.now() + timeToLiveMs;
+      const usesLeft = maxUses ?? Number.POSITIVE_INFINITY;
+      const { id } = made.grant;
+      const rights = { access, by, uid, expiresAtMs, usesLeft };
+      this.grants.push({
+        id,
+        maker: session,
+        buffer: buffer.id,
+        ...rights,
+        isUsable: true,
+        openedBy: new Set(),
+      });
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      const allowed = ['already-exists', 'resource-exhausted', 'permission-denied', 'not-found'];
+      expect(allowed).toContain(error.code);
+      if (error.code === 'not-found') expect(buffer.leases.has(session)).toBe(false);
+    }
+  }
+
+  private async open(session: SessionId, index: number): Promise<void> {
+    const grant = this.grants[index % Math.max(this.grants.length, 1)];
+    if (grant === undefined) return;
+    const code = await outcome(() => this.bench.broker.shares.open(session, grant.by));
+    const isFor = grant.uid === null || grant.uid === this.sessions.get(session);
+    const successor = 'name' in grant.by ? this.usableByName(grant.by.name, session) : undefined;
+    if (code === 'ok') {
+      const used = grant.isUsable && isFor ? grant : successor;
+      if (used === undefined) throw new Error('opened with a grant that had ended');
+      this.applyOpen(session, used);
+      return;
+    }
+    if (code === 'resource-exhausted') return;
+    expect(code).toBe('not-found');
+    expect(grant.isUsable && isFor).toBe(false);
+    expect(successor).toBeUndefined();
+  }
+
+  private usableByName(name: string, session: SessionId): ModelGrant | undefined {
+    const uid = this.sessions.get(session);
+    return this.grants.find(
+      (grant) =>
+        grant.isUsable &&
+        'name' in grant.by &&
+        grant.by.name === name &&
+        (grant.uid === null || grant.uid === uid),
+    );
+  }
+
+  private applyOpen(session: SessionId, grant: ModelGrant): void {
+    const buffer = this.buffers.get(grant.buffer);
+    if (buffer === undefined) throw new Error('opened a buffer that is gone');
+    const held = buffer.leases.get(session);
+    buffer.leases.set(session, held === 'read-write' ? held : grant.access);
+    if (buffer.owner !== session) grant.openedBy.add(session);
+    grant.usesLeft -= 1;
+    if (grant.usesLeft === 0) grant.isUsable = false;
+  }
+
+  private async revoke(index: number, leases: boolean): Promise<void> {
+    const grant = this.grants[index % Math.max(this.grants.length, 1)];
+    if (grant === undefined || !this.sessions.has(grant.maker)) return;
+    const opened = [...grant.openedBy];
+    const code = await outcome(() => {
+      const count = this.bench.broker.shares.revoke(grant.maker, grant.id, leases);
+      expect(count).toBe(leases ? opened.length : 0);
+    });
+    expect(code).toBe(grant.isUsable || (leases && opened.length > 0) ? 'ok' : 'not-found');
+    if (code !== 'ok') return;
+    grant.isUsable = false;
+    const buffer = this.buffers.get(grant.buffer);
+    if (!leases || buffer === undefined) return;
+    for (const session of opened) this.endLease(session, buffer);
+  }
+
+  private async begin(session: SessionId, buffer: ModelBuffer, mode: CpuAccessMode): Promise<void> {
+    const access = buffer.leases.get(session);
+    const cancel = new AbortController();
+    const already = buffer.queue.some((other) => other.session === session);
+    const refused =
+      access === undefined
+        ? 'not-found'
+        : writes(mode) && access === 'read'
+          ? 'permission-denied'
+          : already
+            ? 'failed-precondition'
+            : null;
+    const call = () =>
+      this.bench.broker.buffers.beginCpuAccess(session, buffer.id, mode, cancel.signal);
+    if (refused !== null) {
+      expect(await outcome(call)).toBe(refused);
+      return;
+    }
+    const entry: ModelAccess = {
+      session,
+      mode,
+      cancel,
+      done: outcome(call).then((code) => {
+        if (code !== 'ok') buffer.queue = buffer.queue.filter((other) => other !== entry);
+      }),
+    };
+    buffer.queue.push(entry);
+  }
+
+  private async cancel(index: number): Promise<void> {
+    const waits = [...this.buffers.values()].flatMap((buffer) => buffer.queue);
+    waits[index % Math.max(waits.length, 1)]?.cancel.abort();
+  }
+
+  private async end(session: SessionId, buffer: ModelBuffer): Promise<void> {
+    const entry = buffer.queue.find((access) => access.session === session);
+    const held = entry !== undefined && this.holders(buffer).includes(entry);
+    let code: string | null = null;
+    const done = outcome(() => this.bench.broker.buffers.endCpuAccess(session, buffer.id)).then(
+      (answer) => {
+        code = answer;
+        return answer;
+      },
+    );
+    await settle();
+    // A slow kernel keeps the caller waiting, but the access is over for the session.
+    const ended = code === 'ok' || (code === null && this.bench.kernel.isStalled);
+    if (ended) {
+      expect(held).toBe(true);
+      buffer.queue = buffer.queue.filter((access) => access !== entry);
+      return;
+    }
+    expect(await done).toBe(buffer.leases.has(session) ? 'failed-precondition' : 'not-found');
+    if (!this.bench.kernel.isStalled) expect(held).toBe(false);
+  }
+
+  /** First come first served: one writer, or all readers before the first writer. */
+  private holders({ queue }: ModelBuffer): ModelAccess[] {
+    const [first] = queue;
+    if (first === undefined || writes(first.mode)) return queue.slice(0, 1);
+    const writer = queue.findIndex((access) => writes(access.mode));
+    return writer < 0 ? queue : queue.slice(0, writer);
+  }
+
+  check(): void {
+    const { broker, kernel, table } = this.bench;
+    const totals = broker.totals();
+    const leases = [...this.buffers.values()].flatMap((buffer) => [...buffer.leases]);
+    same(totals.sessions, this.sessions.size);
+    same(totals.buffers, this.buffers.size);
+    same(totals.leases, leases.length);
+    same(totals.grants, this.grants.filter((grant) => grant.isUsable).length);
+    same(table.rows.size, leases.length);
+    const heldBytes = kernel.openMemories.reduce((sum, memory) => sum + (memory.sizeBytes ?? 0), 0);
+    if (this.pendingAllocations === 0) same(totals.chargedBytes, heldBytes);
+    else expect(totals.chargedBytes).toBeGreaterThanOrEqual(heldBytes);
+    for (const buffer of this.buffers.values()) this.checkBuffer(buffer);
+    same(this.bench.reports, []);
+  }
+
+  private checkBuffer(model: ModelBuffer): void {
+    const { broker, kernel } = this.bench;
+    const root = { peer: peer(1, 0), sessionId: null };
+    const { buffer, leases, cpuAccesses } = broker.buffers.describe(root, model.id);
+    expect(buffer.leaseCount).toBeGreaterThan(0);
+    same(new Map(leases.map((lease) => [lease.sessionId, lease.access])), model.leases);
+    for (const lease of leases) same(this.sessions.has(lease.sessionId), true);
+    const memory = this.bench.memoryOf(model.inode);
+    if (kernel.isStalled || this.hadFailure) return;
+    same(
+      cpuAccesses.map((access) => access.sessionId),
+      model.queue.map((access) => access.session),
+    );
+    same(
+      cpuAccesses.filter((access) => access.held).map((access) => access.sessionId),
+      this.holders(model).map((access) => access.session),
+    );
+    same(
+      [...memory.inside].sort(),
+      this.holders(model)
+        .map(({ mode }) => mode)
+        .sort(),
+    );
+  }
+
+  /** Everybody leaves, and the kernel returns from everything. */
+  async finish(): Promise<void> {
+    for (const session of [...this.sessions.keys()]) await this.closeSession(session);
+    this.bench.kernel.resume();
+    await settle();
+    this.check();
+    const { sessions, buffers, leases, grants, cpuAccesses, waiters, chargedBytes } =
+      this.bench.broker.totals();
+    expect({ sessions, buffers, leases, grants, cpuAccesses, waiters, chargedBytes }).toEqual({
+      sessions: 0,
+      buffers: 0,
+      leases: 0,
+      grants: 0,
+      cpuAccesses: 0,
+      waiters: 0,
+      chargedBytes: 0,
+    });
+    expect(this.bench.kernel.openMemories).toEqual([]);
+    for (const memory of this.bench.kernel.memories) {
+      expect(paired(memory.log)).toBe(true);
+    }
+  }
+
+  private async with(index: number, act: (session: SessionId) => Promise<void>): Promise<void> {
+    const alive = [...this.sessions.keys()];
+    const session = alive[index % Math.max(alive.length, 1)];
+    if (session !== undefined) await act(session);
+  }
+
+  private async withBuffer(
+    { session, buffer }: { session: number; buffer: number },
+    act: (session: SessionId, buffer: ModelBuffer) => Promise<void>,
+  ): Promise<void> {
+    const all = [...this.buffers.values()];
+    const chosen = all[buffer % Math.max(all.length, 1)];
+    if (chosen !== undefined) await this.with(session, (id) => act(id, chosen));
+  }
+}
+
+/** expect() itself is slow, and nearly always agrees. */
+function same(actual: unknown, expected: unknown): void {
+  if (!isDeepStrictEqual(actual, expected)) expect(actual).toEqual(expected);
+}
+
+/** As many ENDs as STARTs, in each direction. */
+function paired(log: readonly string[]): boolean {
+  const balance = new Map<string, number>();
+  for (const entry of log) {
+    const [phase, mode = ''] = entry.split(' ');
+    balance.set(mode, (balance.get(mode) ?? 0) + (phase === 'START' ? 1 : -1));
+  }
+  return [...balance.values()].every((count) => count === 0);
+}
+
+/** Taken modulo what there is; small ones are likely, so that operations meet. */
+const index = fc.oneof(fc.nat(2), fc.nat(30));
+const uid = fc.constantFrom(0, 1000, 1001);
+const access = fc.constantFrom<Access>('read', 'read-write');
+const mode = fc.constantFrom<CpuAccessMode>('read', 'write', 'read-write');
+/** An operation's name, as a literal type. */
+const is = <Name extends Operation['do']>(name: Name) => fc.constant(name);
+
+const operation: fc.Arbitrary<Operation> = fc.oneof(
+  { weight: 1, arbitrary: fc.record({ do: is('open-session'), uid }) },
+  { weight: 1, arbitrary: fc.record({ do: is('close-session'), session: index }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: is('allocate'),
+      session: index,
+      pages: fc.integer({ min: 1, max: 17 }),
+      fails: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: is('adopt'), session: index, inode: fc.nat(3), access }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: is('release'), session: index, buffer: index }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: is('share'),
+      session: index,
+      buffer: index,
+      access,
+      maxUses: fc.constantFrom(null, 1, 2),
+      timeToLiveMs: fc.constantFrom(null, 10, 1000),
+      uid: fc.constantFrom(null, 1000),
+      name: fc.constantFrom(null, 'a', 'b/c'),
+    }),
+  },
+  { weight: 5, arbitrary: fc.record({ do: is('open'), session: index, grant: index }) },
+  { weight: 2, arbitrary: fc.record({ do: is('revoke'), grant: index, leases: fc.boolean() }) },
+  { weight: 8, arbitrary: fc.record({ do: is('begin'), session: index, buffer: index, mode }) },
+  { weight: 2, arbitrary: fc.record({ do: is('cancel'), wait: index }) },
+  { weight: 6, arbitrary: fc.record({ do: is('end'), session: index, buffer: index }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constantFrom<'stall' | 'resume'>('stall', 'resume') }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: is('advance'), ms: fc.constantFrom(5, 50, 2000) }) },
+);
+
+/** Three sessions that share a buffer: without it, a random walk rarely comes to where it is crowded. */
+const CROWD: readonly Operation[] = [
+  { do: 'open-session', uid: 0 },
+  { do: 'open-session', uid: 1000 },
+  { do: 'open-session', uid: 1001 },
+  { do: 'allocate', session: 0, pages: 1, fails: false },
+  {
+    do: 'share',
+    session: 0,
+    buffer: 0,
+    access: 'read-write',
+    maxUses: null,
+    timeToLiveMs: null,
+    uid: null,
+    name: 'a',
+  },
+  { do: 'open', session: 1, grant: 0 },
+  { do: 'open', session: 2, grant: 0 },
+];
+
+async function run(operations: readonly Operation[]): Promise<void> {
+  const world = new World();
+  for (const next of [...CROWD, ...operations]) {
+    await world.perform(next);
+    await settle();
+    world.check();
+  }
+  await world.finish();
+}
+
+const STEPS = { maxLength: 100, size: 'max' } as const;
+const RUNS = Number(process.env['DMABUFD_MODEL_RUNS'] ?? 100);
+
+describe('the broker, whatever several sessions do', () => {
+  test('agrees with the model after every step and leaves nothing when all have left', async () => {
+    await fc.assert(fc.asyncProperty(fc.array(operation, STEPS), run), {
+      numRuns: RUNS,
+    });
+  });
+
+  test('keeps its books also when the kernel refuses to begin an access', async () => {
+    const withFailures = fc.oneof(
+      { weight: 10, arbitrary: operation },
+      { weight: 1, arbitrary: fc.record({ do: is('fail-start') }) },
+    );
+    await fc.assert(fc.asyncProperty(fc.array(withFailures, STEPS), run), {
+      numRuns: RUNS / 2,
+    });
+  });
+});

@@ -1,0 +1,161 @@
+import { DomainError } from '../../../../server/domain/errors';
+import type { BufferId, SessionId } from '../../../../server/domain/ids';
+import { Bench, type FakeMemory, NEVER, outcome, refusal, settle } from './fakes';
+
+/** A buffer that two sessions may write. */
+class Shared {
+  private constructor(
+    readonly bench: Bench,
+    readonly first: SessionId,
+    readonly second: SessionId,
+    readonly id: BufferId,
+    readonly memory: FakeMemory,
+  ) {}
+
+  static async make(): Promise<Shared> {
+    const bench = new Bench();
+    const [first, second] = [bench.open(1), bench.open(2)];
+    const { id, inode } = await bench.allocate(first);
+    const everybody = { uid: null, gid: null, cgroup: null };
+    const terms = { access: null, audience: everybody, timeToLiveMs: null, maxUses: null };
+    bench.broker.shares.share(first, { bufferId: id, name: 'shared', ...terms });
+    bench.broker.shares.open(second, { name: 'shared' });
+    return new Shared(bench, first, second, id, bench.memoryOf(inode));
+  }
+
+  begin(session: SessionId, signal: AbortSignal = NEVER): Promise<void> {
+    return this.bench.broker.buffers.beginCpuAccess(session, this.id, 'write', signal);
+  }
+
+  end(session: SessionId): Promise<void> {
+    return this.bench.broker.buffers.endCpuAccess(session, this.id);
+  }
+}
+
+describe('a CPU access', () => {
+  test('is bracketed by START and END of the same direction', async () => {
+    const shared = await Shared.make();
+    await shared.begin(shared.first);
+    await shared.end(shared.first);
+    expect(shared.memory.log).toEqual(['START write', 'END write']);
+  });
+
+  test('waits for whoever is in, and goes on when that one ends', async () => {
+    const shared = await Shared.make();
+    await shared.begin(shared.first);
+    const waiting = shared.begin(shared.second);
+    await settle();
+    expect(shared.memory.log).toEqual(['START write']);
+    await shared.end(shared.first);
+    await waiting;
+    expect(shared.memory.log).toEqual(['START write', 'END write', 'START write']);
+  });
+
+  test('is neither nested nor upgraded', async () => {
+    const shared = await Shared.make();
+    await shared.begin(shared.first);
+    expect(await refusal(() => shared.begin(shared.first))).toBe(
+      `failed-precondition: session 1 already has an access to buffer ${shared.id} (write): end it first, accesses are neither nested nor upgraded`,
+    );
+  });
+
+  test('that was never begun cannot be ended', async () => {
+    const shared = await Shared.make();
+    expect(await outcome(() => shared.end(shared.first))).toBe('failed-precondition');
+  });
+
+  test('at its deadline tells who it waited for, and leaves the queue', async () => {
+    const shared = await Shared.make();
+    await shared.begin(shared.first);
+    const deadline = new AbortController();
+    const waiting = refusal(() => shared.begin(shared.second, deadline.signal));
+    await settle();
+    shared.bench.clock.advance(250);
+    deadline.abort(new DomainError('deadline-exceeded', 'the deadline was reached'));
+    expect(await waiting).toBe(
+      `deadline-exceeded: the deadline was reached: write access to buffer ${shared.id} had waited 250 ms for its turn: session 1 of pid 1 (client1, uid 1000) writes`,
+    );
+    expect(shared.bench.broker.totals()).toMatchObject({ cpuAccesses: 1, waiters: 0 });
+  });
+
+  test('at its deadline tells that it waited for fences, and lets the next one try', async () => {
+    const shared = await Shared.make();
+    shared.memory.isBusy = true;
+    const deadline = new AbortController();
+    const waiting = refusal(() => shared.begin(shared.first, deadline.signal));
+    await settle();
+    deadline.abort(new DomainError('deadline-exceeded', 'the deadline was reached'));
+    expect(await waiting).toContain('the fences of outstanding reads and writes by devices');
+    const next = shared.begin(shared.second);
+    shared.memory.signalFences();
+    await next;
+    expect(shared.memory.log).toEqual(['START write']);
+  });
+
+  test('that is cancelled while START is under way owes an END, and holds its turn until then', async () => {
+    const shared = await Shared.make();
+    shared.bench.kernel.isStalled = true;
+    const cancelled = new AbortController();
+    const waiting = outcome(() => shared.begin(shared.first, cancelled.signal));
+    await settle();
+    cancelled.abort();
+    expect(await waiting).toBe('cancelled');
+    const next = shared.begin(shared.second);
+    await settle();
+    expect(shared.memory.log).toEqual([]);
+    shared.bench.kernel.resume();
+    await next;
+    expect(shared.memory.log).toEqual(['START write', 'END write', 'START write']);
+  });
+
+  test('whose START fails owes nothing and frees its turn', async () => {
+    const shared = await Shared.make();
+    shared.memory.failNextStart = new DomainError('failed-precondition', 'EIO');
+    expect(await outcome(() => shared.begin(shared.first))).toBe('failed-precondition');
+    await shared.begin(shared.second);
+    expect(shared.memory.log).toEqual(['START write']);
+  });
+
+  test('ends with the session that held it, and the waiter goes on', async () => {
+    const shared = await Shared.make();
+    await shared.begin(shared.first);
+    const waiting = shared.begin(shared.second);
+    shared.bench.broker.closeSession(shared.first, 'killed');
+    await waiting;
+    expect(shared.memory.log).toEqual(['START write', 'END write', 'START write']);
+  });
+
+  test('keeps the memory, and its charge, until the kernel has returned', async () => {
+    const shared = await Shared.make();
+    await shared.begin(shared.first);
+    shared.bench.kernel.isStalled = true;
+    shared.bench.broker.closeSession(shared.first, 'killed');
+    shared.bench.broker.closeSession(shared.second, 'killed');
+    expect(shared.memory.closed).toBe(false);
+    expect(shared.bench.broker.totals()).toMatchObject({ buffers: 0, chargedBytes: 4096 });
+    shared.bench.kernel.resume();
+    await settle();
+    expect(shared.memory.closed).toBe(true);
+    expect(shared.bench.broker.totals()).toMatchObject({ cpuAccesses: 0, chargedBytes: 0 });
+  });
+
+  test('that waits ends with the lease', async () => {
+    const shared = await Shared.make();
+    await shared.begin(shared.first);
+    const waiting = outcome(() => shared.begin(shared.second));
+    shared.bench.broker.buffers.release(shared.second, shared.id);
+    expect(await waiting).toBe('failed-precondition');
+  });
+
+  test('to write needs a lease to write', async () => {
+    const bench = new Bench();
+    const [owner, reader] = [bench.open(1), bench.open(2)];
+    const { id } = await bench.allocate(owner);
+    const everybody = { uid: null, gid: null, cgroup: null };
+    const terms = { audience: everybody, timeToLiveMs: null, maxUses: null };
+    bench.broker.shares.share(owner, { bufferId: id, name: 'r', access: 'read', ...terms });
+    bench.broker.shares.open(reader, { name: 'r' });
+    const begin = () => bench.broker.buffers.beginCpuAccess(reader, id, 'write', NEVER);
+    expect(await outcome(begin)).toBe('permission-denied');
+  });
+});

@@ -1,0 +1,282 @@
+/** The domain's ports in memory. The kernel's calls can be held up, as a slow driver holds them up. */
+import type { CpuAccessMode } from '../../../../server/domain/access';
+import { Broker } from '../../../../server/domain/broker';
+import { DomainError, type DomainErrorCode } from '../../../../server/domain/errors';
+import { type BufferId, isSessionId, type SessionId } from '../../../../server/domain/ids';
+import type { Limits } from '../../../../server/domain/limits';
+import type { Peer } from '../../../../server/domain/peer';
+import type {
+  Clock,
+  Heap,
+  LeaseRow,
+  LeaseTable,
+  Memory,
+  Secrets,
+} from '../../../../server/domain/ports';
+
+export const PAGE_BYTES = 4096;
+
+export const LIMITS: Limits = {
+  maxBytes: 64 * PAGE_BYTES,
+  maxBytesPerUid: 48 * PAGE_BYTES,
+  maxBufferBytes: 16 * PAGE_BYTES,
+  maxBuffers: 12,
+  maxLeasesPerSession: 8,
+  maxGrantsPerSession: 4,
+  maxQueuedEvents: 16,
+  maxWatchersPerSession: 2,
+};
+
+export class FakeClock implements Clock {
+  private timeMs = 1_000_000;
+  private readonly timers = new Set<{ atMs: number; callback: () => void }>();
+
+  now(): number {
+    return this.timeMs;
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    const timer = { atMs: this.timeMs + delayMs, callback };
+    this.timers.add(timer);
+    return () => this.timers.delete(timer);
+  }
+
+  advance(ms: number): void {
+    this.timeMs += ms;
+    for (const timer of [...this.timers]) {
+      if (timer.atMs > this.timeMs) continue;
+      this.timers.delete(timer);
+      timer.callback();
+    }
+  }
+}
+
+/** Holds calls up while it is stalled, and keeps the books that the real kernel would. */
+export class FakeKernel {
+  readonly memories: FakeMemory[] = [];
+  isStalled = false;
+  private readonly held: (() => void)[] = [];
+  private lastInode = 0;
+
+  nextInode(): number {
+    this.lastInode += 1;
+    return this.lastInode;
+  }
+
+  get openMemories(): FakeMemory[] {
+    return this.memories.filter((memory) => !memory.closed);
+  }
+
+  async call(): Promise<void> {
+    if (this.isStalled) await new Promise<void>((resolve) => this.held.push(resolve));
+  }
+
+  resume(): void {
+    this.isStalled = false;
+    for (const go of this.held.splice(0)) go();
+  }
+}
+
+export class FakeMemory implements Memory {
+  readonly kind = 'dma-buf';
+  readonly device = 7;
+  closed = false;
+  /** Fences that never signal, as long as it is set. */
+  isBusy = false;
+  readonly log: string[] = [];
+  readonly inside: CpuAccessMode[] = [];
+  failNextStart: Error | null = null;
+  private readonly waiting = new Set<() => void>();
+
+  constructor(
+    private readonly kernel: FakeKernel,
+    readonly sizeBytes: number | null,
+    readonly access: 'read' | 'read-write' = 'read-write',
+    readonly inode = kernel.nextInode(),
+  ) {
+    kernel.memories.push(this);
+  }
+
+  enforcesReadOnly(): boolean {
+    return false;
+  }
+
+  querySize(): number | null {
+    return this.sizeBytes;
+  }
+
+  whenIdle(_mode: CpuAccessMode, signal: AbortSignal): Promise<void> {
+    if (!this.isBusy) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.waiting.add(resolve);
+      signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
+    });
+  }
+
+  signalFences(): void {
+    this.isBusy = false;
+    for (const resolve of this.waiting) resolve();
+    this.waiting.clear();
+  }
+
+  async beginCpuAccess(mode: CpuAccessMode): Promise<void> {
+    if (this.closed) throw new Error('START on closed memory');
+    await this.kernel.call();
+    if (this.failNextStart !== null) {
+      const error = this.failNextStart;
+      this.failNextStart = null;
+      throw error;
+    }
+    const alone = this.inside.length === 0;
+    const shared = mode === 'read' && this.inside.every((other) => other === 'read');
+    if (!alone && !shared) throw new Error(`${mode} while inside: ${this.inside.join()}`);
+    this.inside.push(mode);
+    this.log.push(`START ${mode}`);
+  }
+
+  async endCpuAccess(mode: CpuAccessMode): Promise<void> {
+    if (this.closed) throw new Error('END on closed memory');
+    const at = this.inside.indexOf(mode);
+    if (at < 0) throw new Error(`END ${mode} without a START`);
+    await this.kernel.call();
+    this.inside.splice(this.inside.indexOf(mode), 1);
+    this.log.push(`END ${mode}`);
+  }
+
+  close(): void {
+    if (this.closed) throw new Error('closed twice');
+    if (this.inside.length > 0) throw new Error('closed with an access inside');
+    this.closed = true;
+  }
+}
+
+export class FakeHeap implements Heap {
+  readonly description = {
+    name: 'system',
+    kind: 'dma-heap',
+    memory: 'dma-buf',
+    capabilities: [],
+    maxBufferBytes: null,
+    unavailableReason: null,
+  } as const;
+  failNext: Error | null = null;
+
+  constructor(private readonly kernel: FakeKernel) {}
+
+  roundUp(sizeBytes: number): number {
+    return Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES;
+  }
+
+  async allocate({ sizeBytes }: { sizeBytes: number }): Promise<Memory> {
+    await this.kernel.call();
+    if (this.failNext !== null) {
+      const error = this.failNext;
+      this.failNext = null;
+      throw error;
+    }
+    return new FakeMemory(this.kernel, this.roundUp(sizeBytes));
+  }
+}
+
+export class FakeTable implements LeaseTable {
+  readonly rows = new Map<string, LeaseRow>();
+
+  put(sessionId: SessionId, row: LeaseRow): void {
+    this.rows.set(`${sessionId}/${row.bufferId}`, row);
+  }
+
+  drop(sessionId: SessionId, bufferId: BufferId): void {
+    this.rows.delete(`${sessionId}/${bufferId}`);
+  }
+}
+
+export function fakeSecrets(): Secrets {
+  let last = 0;
+  const digest = (secret: Uint8Array) => `digest of ${secret.join()}`;
+  return {
+    make() {
+      last += 1;
+      const secret = Uint8Array.of(last >> 8, last & 255);
+      return { secret, digest: digest(secret) };
+    },
+    digest,
+  };
+}
+
+export function peer(pid: number, uid = 1000): Peer {
+  return { pid, startTime: pid * 10, uid, gid: uid, comm: `client${pid}`, cgroup: `/test/${uid}` };
+}
+
+export function sessionId(value: number): SessionId {
+  if (!isSessionId(value)) throw new Error(`${value} is no session id`);
+  return value;
+}
+
+/** A broker over fakes. */
+export class Bench {
+  readonly clock = new FakeClock();
+  readonly kernel = new FakeKernel();
+  readonly heap = new FakeHeap(this.kernel);
+  readonly table = new FakeTable();
+  readonly reports: string[] = [];
+  readonly broker: Broker;
+
+  constructor(limits: Partial<Limits> = {}) {
+    this.broker = new Broker({
+      limits: { ...LIMITS, ...limits },
+      daemonUid: 500,
+      heaps: [this.heap],
+      clock: this.clock,
+      secrets: fakeSecrets(),
+      table: this.table,
+      reporter: { report: (error, what) => this.reports.push(`${what}: ${String(error)}`) },
+    });
+  }
+
+  open(id: number, uid = 1000): SessionId {
+    const session = sessionId(id);
+    this.broker.openSession(session, peer(id, uid));
+    return session;
+  }
+
+  allocate(session: SessionId, sizeBytes = PAGE_BYTES): ReturnType<Broker['buffers']['allocate']> {
+    return this.broker.buffers.allocate(session, { heap: '', sizeBytes, label: '' }, NEVER);
+  }
+
+  /** The memory behind a buffer, by its inode. */
+  memoryOf(inode: number): FakeMemory {
+    const found = this.kernel.openMemories.find((memory) => memory.inode === inode);
+    if (found === undefined) throw new Error(`no memory ${inode}`);
+    return found;
+  }
+}
+
+/** A signal that is never aborted. */
+export const NEVER: AbortSignal = new AbortController().signal;
+
+/** Lets everything that can go on go on. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The code of the refusal that a call ends with; `ok` if it succeeds. Anything else is thrown on. */
+export async function outcome(call: () => unknown): Promise<DomainErrorCode | 'ok'> {
+  try {
+    await call();
+    return 'ok';
+  } catch (error) {
+    if (error instanceof DomainError) return error.code;
+    throw error;
+  }
+}
+
+/** The message of a refusal. */
+export async function refusal(call: () => unknown): Promise<string> {
+  try {
+    await call();
+  } catch (error) {
+    if (error instanceof DomainError) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+  throw new Error('it was not refused');
+}

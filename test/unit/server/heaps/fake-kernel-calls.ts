@@ -1,0 +1,68 @@
+/** The addon's calls on one buffer, scripted. */
+import type { FdDescription, SystemError } from '../../../../native';
+import type { KernelCalls } from '../../../../server/heaps/kernel-memory';
+import { type FakeFd, fakeFd } from '../fake-fd';
+
+export function systemError(code: string, syscall: string): SystemError {
+  return Object.assign(new Error(`${code}, ${syscall}`), { code, syscall, errno: 1 });
+}
+
+export class FakeKernelCalls implements KernelCalls {
+  description: FdDescription = {
+    kind: 'dma-buf',
+    inode: 77,
+    device: 7,
+    access: 'read-write',
+    seals: 0,
+  };
+  size: number | SystemError = 4096;
+  readyEvents = 5;
+  failure: SystemError | null = null;
+  readonly syncs: number[] = [];
+  readonly exported: FakeFd[] = [];
+  readonly watches: { readonly direction: string; readonly fire: () => void; closed: boolean }[] =
+    [];
+
+  describeFd(): FdDescription {
+    return this.description;
+  }
+
+  sizeByLseek(): number {
+    if (typeof this.size === 'number') return this.size;
+    throw this.size;
+  }
+
+  reopenReadOnly(): FakeFd {
+    return fakeFd(9);
+  }
+
+  pollNow(_fd: unknown, events: number): number {
+    return this.readyEvents & events;
+  }
+
+  watchFd(_fd: unknown, direction: 'readable' | 'writable', onReady: () => void) {
+    const watch = { direction, fire: onReady, closed: false };
+    this.watches.push(watch);
+    return {
+      close() {
+        watch.closed = true;
+      },
+    };
+  }
+
+  async syncDmaBuf(_fd: unknown, flags: number): Promise<void> {
+    if (this.failure !== null) throw this.failure;
+    this.syncs.push(flags);
+  }
+
+  exportSyncFile(): FakeFd {
+    if (this.failure !== null) throw this.failure;
+    const fd = fakeFd(11);
+    this.exported.push(fd);
+    return fd;
+  }
+
+  importSyncFile(): void {
+    if (this.failure !== null) throw this.failure;
+  }
+}

@@ -1,0 +1,82 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Fd, PeerCredentials } from '../../../../native';
+import { identifyBy, parseCgroup, parseComm, parseStartTime } from '../../../../server/peers/proc';
+import { refusal } from '../domain/fakes';
+
+const STAT = `42 (a) (b c) S 1 42 42 0 -1 4194304 ${'0 '.repeat(12)}987654 ${'0 '.repeat(20)}`;
+
+function pidfd(): Fd & { wasClosed: boolean } {
+  const fd = {
+    number: 3,
+    closed: false,
+    wasClosed: false,
+    close() {
+      fd.wasClosed = true;
+    },
+    duplicate: pidfd,
+    release: () => 3,
+    [Symbol.dispose]() {},
+  };
+  return fd;
+}
+
+describe('a peer', () => {
+  const proc = mkdtempSync(join(tmpdir(), 'dmabufd-proc-'));
+  mkdirSync(join(proc, '42'));
+  writeFileSync(join(proc, '42', 'stat'), STAT);
+  writeFileSync(join(proc, '42', 'cgroup'), '1:name=x:/old\n0::/system.slice/camera.service\n');
+  afterAll(() => rmSync(proc, { recursive: true }));
+
+  const credentials = (pid: number, fd: Fd | null): PeerCredentials => ({
+    pid,
+    uid: 1000,
+    gid: 100,
+    pidfd: fd,
+  });
+
+  test('is what the socket and /proc tell of it', () => {
+    const fd = pidfd();
+    const identify = identifyBy({ pollNow: () => 0 }, proc);
+    expect(identify(credentials(42, fd))).toEqual({
+      pid: 42,
+      startTime: 987654,
+      uid: 1000,
+      gid: 100,
+      comm: 'a) (b c',
+      cgroup: '/system.slice/camera.service',
+    });
+    expect(fd.wasClosed).toBe(true);
+  });
+
+  test('that ended while it was looked at is nobody, whoever has its pid now', async () => {
+    const fd = pidfd();
+    const identify = identifyBy({ pollNow: () => 1 }, proc);
+    expect(await refusal(() => identify(credentials(42, fd)))).toBe(
+      'unauthenticated: the process with pid 42 has ended',
+    );
+    expect(fd.wasClosed).toBe(true);
+  });
+
+  test('that is gone from /proc is nobody', async () => {
+    const identify = identifyBy({ pollNow: () => 0 }, proc);
+    expect(await refusal(() => identify(credentials(7, null)))).toContain('has ended');
+  });
+
+  test('of another pid namespace is known by its uid and gid only', () => {
+    const identify = identifyBy({ pollNow: () => 0 }, proc);
+    expect(identify(credentials(0, null))).toMatchObject({
+      pid: 0,
+      uid: 1000,
+      comm: '',
+      cgroup: '',
+    });
+  });
+
+  test('may call itself what it likes', () => {
+    expect(parseComm('1 () 2 (x) S')).toBe(') 2 (x');
+    expect(parseStartTime(STAT)).toBe(987654);
+    expect(parseCgroup('12:devices:/x\n')).toBe('');
+  });
+});
