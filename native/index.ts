@@ -243,7 +243,7 @@ export interface NativeAddon {
   setDmaBufName(fd: Fd, name: string): void;
   /** What the open file is. Never blocks. */
   describeFd(fd: Fd): FdDescription;
-  /** poll(2) with timeout 0: whether the events (POLLIN 1, POLLOUT 4) are there now. */
+  /** poll(2) with timeout 0: which of the events are there now. POLLHUP and POLLERR are told unasked. */
   pollNow(fd: Fd, events: number): number;
   /** Calls back once when the fd is readable (dma-buf: no write outstanding) or writable (no fence at all). */
   watchFd(fd: Fd, direction: 'readable' | 'writable', onReady: () => void): FdWatch;
@@ -271,7 +271,7 @@ export interface NativeAddon {
 /** DMA_BUF_SYNC_* of linux/dma-buf.h. */
 export const DmaBufSync = { READ: 1, WRITE: 2, RW: 3, START: 0, END: 4 } as const;
 /** POLL* of poll.h. */
-export const Poll = { IN: 1, OUT: 4 } as const;
+export const Poll = { IN: 1, OUT: 4, HUP: 0x10 } as const;
 
 const addon: NativeAddon = require('#addon');
 

@@ -68,6 +68,8 @@ enum dmabufd_fd_status {
   DMABUFD_FD_INTERNAL = 13,
   /* In GOODBYE: the daemon stops. */
   DMABUFD_FD_UNAVAILABLE = 14,
+  /* In GOODBYE: the process that connected had ended before it could be identified. */
+  DMABUFD_FD_UNAUTHENTICATED = 16,
 };
 
 /* Directions and rights: the values of DMA_BUF_SYNC_READ and DMA_BUF_SYNC_WRITE (linux/dma-buf.h). */

@@ -16,6 +16,7 @@ import { DomainError } from '../domain/errors';
 import type { SessionId } from '../domain/ids';
 import type { Peer } from '../domain/peer';
 import type { Log } from '../log';
+import { systemClock } from '../runtime/clock';
 import { SECRET_BYTES } from '../runtime/secrets';
 import type { SessionTokens } from '../session-tokens';
 import { statusOf } from '../status';
@@ -48,7 +49,7 @@ export class Call {
   private readonly abort = new AbortController();
   private readonly onCancelled = () =>
     this.abort.abort(new DomainError('cancelled', 'the call was cancelled'));
-  private timer: NodeJS.Timeout | undefined;
+  private cancelTimer = () => {};
 
   constructor(
     private readonly call: AnyCall,
@@ -73,14 +74,14 @@ export class Call {
     if (this.call.cancelled) this.onCancelled();
     this.call.once('cancelled', this.onCancelled);
     const timeoutMs = this.timeLeftMs() ?? defaultTimeoutMs;
-    this.timer = setTimeout(() => {
+    this.cancelTimer = systemClock.after(timeoutMs, () => {
       this.abort.abort(new DomainError('deadline-exceeded', 'the deadline was reached'));
-    }, timeoutMs);
+    });
     return this.abort.signal;
   }
 
   end(): void {
-    clearTimeout(this.timer);
+    this.cancelTimer();
     this.call.removeListener('cancelled', this.onCancelled);
   }
 

@@ -6,7 +6,13 @@
  */
 import { Socket } from 'node:net';
 import type { ConnectionInjector } from '@grpc/grpc-js';
-import type { Fd, NativeAddon, PeerCredentials, StreamListener } from '../../native';
+import {
+  type Fd,
+  type NativeAddon,
+  type PeerCredentials,
+  Poll,
+  type StreamListener,
+} from '../../native';
 import { DomainError } from '../domain/errors';
 import type { Peer } from '../domain/peer';
 import type { Log } from '../log';
@@ -17,8 +23,6 @@ const PREFACE_BYTES = 24 + 9;
 const PREFACE_TIMEOUT_MS = 5_000;
 /** A hang-up that is seen twice is not being dealt with. */
 const SWEEP_INTERVAL_MS = 5_000;
-/** POLLHUP of poll.h, which poll(2) tells without being asked. */
-const POLLHUP = 0x10;
 
 interface Connection {
   readonly peer: Peer;
@@ -122,7 +126,7 @@ export class Connections {
 
   private sweep(): void {
     for (const connection of this.connections.values()) {
-      const hasHungUp = (this.addon.pollNow(connection.probe, 0) & POLLHUP) !== 0;
+      const hasHungUp = (this.addon.pollNow(connection.probe, 0) & Poll.HUP) !== 0;
       if (hasHungUp && connection.hasHungUp) connection.socket.destroy();
       connection.hasHungUp = hasHungUp;
     }
