@@ -11,11 +11,11 @@ import { type EventFeed, EventHub } from './events';
 import { HeapCatalogue } from './heaps';
 import type { SessionId } from './ids';
 import { Leases } from './leases';
-import { Session } from './ledger';
 import type { Limits } from './limits';
 import type { Peer } from './peer';
 import type { Clock, Heap, LeaseTable, Reporter, Secrets } from './ports';
 import { Quota } from './quota';
+import { Session } from './records';
 import { Shares } from './shares';
 import type { Totals } from './views';
 

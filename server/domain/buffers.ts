@@ -7,11 +7,12 @@ import { abortReason, DomainError } from './errors';
 import type { HeapCatalogue } from './heaps';
 import type { SessionId } from './ids';
 import { type Leases, type NewBuffer, viewBuffer, viewLease } from './leases';
-import { type BufferRecord, noSuchBuffer, type Session } from './ledger';
+import { noSuchBuffer } from './ledger';
 import type { Limits } from './limits';
 import { checkLabel } from './names';
 import type { Memory } from './ports';
 import type { Charge, Quota } from './quota';
+import type { BufferRecord, Session } from './records';
 import type { BufferView, LeaseView } from './views';
 
 /** What the caller may know of a buffer. */

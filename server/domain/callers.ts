@@ -1,8 +1,9 @@
 /** Who asks, and who of them is an administrator: root and the daemon's own user. */
 import { DomainError } from './errors';
 import type { SessionId } from './ids';
-import type { Ledger, Session } from './ledger';
+import type { Ledger } from './ledger';
 import { describePeer, type Peer } from './peer';
+import type { Session } from './records';
 
 /** Whoever makes a call. */
 export interface Caller {

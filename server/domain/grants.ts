@@ -4,36 +4,13 @@
  * anything. A grant that has ended opens nothing; it is remembered while leases that it gave live, so that
  * its maker can still revoke those.
  */
-import type { Access } from './access';
 import { DomainError } from './errors';
 import type { GrantEndReason } from './events';
 import { type BufferId, type GrantId, IdSequence, isGrantId, type SessionId } from './ids';
-import type { Lease } from './ledger';
 import type { Peer } from './peer';
 import type { Clock } from './ports';
+import type { Grant, GrantTerms, Lease } from './records';
 import type { Audience, GrantView } from './views';
-
-export interface GrantTerms {
-  readonly bufferId: BufferId;
-  readonly maker: SessionId;
-  readonly access: Access;
-  readonly audience: Audience;
-  /** Null if it is opened by the secret of this digest. */
-  readonly name: string | null;
-  readonly digest: string | null;
-  readonly timeToLiveMs: number | null;
-  readonly maxUses: number | null;
-}
-
-export interface Grant extends GrantTerms {
-  readonly id: GrantId;
-  readonly expiresAtMs: number | null;
-  uses: number;
-  ended: boolean;
-  /** Those that were opened with it and live. */
-  readonly leases: Set<Lease>;
-  cancelExpiry: () => void;
-}
 
 /** Whether the peer, as the kernel attests it, is one of those whom the grant is for. */
 export function admits(audience: Audience, peer: Peer): boolean {

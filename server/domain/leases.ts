@@ -8,12 +8,13 @@ import { type Access, includesAccess, widerAccess } from './access';
 import { CpuAccess, type CpuAccessTally } from './cpu-access';
 import { DomainError } from './errors';
 import type { EventHub } from './events';
-import { type Grant, GrantBook } from './grants';
+import { GrantBook } from './grants';
 import type { SessionId } from './ids';
-import { type BufferRecord, type Lease, Ledger, type Session } from './ledger';
+import { Ledger } from './ledger';
 import type { Limits } from './limits';
 import type { Clock, LeaseTable, Memory, Reporter } from './ports';
 import type { Charge } from './quota';
+import type { BufferRecord, Grant, Lease, Session } from './records';
 import type { BufferOrigin, BufferView, LeaseView } from './views';
 
 /** What a new buffer is made of. */

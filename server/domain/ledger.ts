@@ -3,54 +3,11 @@
  * happen around an entry (the fd plane's table, events, the kernel object) is done in leases.ts. Every look-up is
  * by key; nothing here walks all buffers.
  */
-import type { Access } from './access';
 import { AscendingIds } from './ascending-ids';
-import type { CpuAccess } from './cpu-access';
 import { DomainError } from './errors';
-import type { Grant } from './grants';
 import { type BufferId, IdSequence, isBufferId, type SessionId } from './ids';
-import type { Peer } from './peer';
 import type { Memory } from './ports';
-import type { Charge } from './quota';
-import type { BufferOrigin } from './views';
-
-/** One connection of a peer to the fd socket. All that a client has hangs on it. */
-export class Session {
-  readonly leases = new Map<BufferId, Lease>();
-  readonly bufferIds = new AscendingIds<BufferId>();
-  /** Set when it ends, for those who still wait for something on its behalf. */
-  ended = false;
-
-  constructor(
-    readonly id: SessionId,
-    readonly peer: Peer,
-  ) {}
-}
-
-/** One session's right to a buffer. */
-export interface Lease {
-  readonly session: Session;
-  readonly buffer: BufferRecord;
-  access: Access;
-  readonly isOwner: boolean;
-  readonly createdAtMs: number;
-  /** The grants that it was opened with; revoking any of them with its leases ends it. */
-  readonly openedWith: Set<Grant>;
-}
-
-/** A buffer that somebody leases. */
-export interface BufferRecord {
-  readonly id: BufferId;
-  readonly heap: string;
-  readonly origin: BufferOrigin;
-  readonly memory: Memory;
-  readonly label: string;
-  readonly createdAtMs: number;
-  readonly charge: Charge;
-  readonly leases: Map<SessionId, Lease>;
-  /** Made at the first access. */
-  cpuAccess: CpuAccess | null;
-}
+import type { BufferRecord, Lease, Session } from './records';
 
 /** Which kernel object it is, whichever fd led to it. */
 function memoryKey(memory: Memory): string {

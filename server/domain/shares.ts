@@ -3,13 +3,13 @@ import { type Access, includesAccess } from './access';
 import type { Callers } from './callers';
 import { DomainError } from './errors';
 import type { EventHub } from './events';
-import { admits, type Grant, viewGrant } from './grants';
+import { admits, viewGrant } from './grants';
 import type { SessionId } from './ids';
 import { type Leases, viewBuffer } from './leases';
-import type { BufferRecord, Session } from './ledger';
 import { noSuchBuffer } from './ledger';
 import { checkPublishedName } from './names';
 import type { Secrets } from './ports';
+import type { BufferRecord, Grant, Session } from './records';
 import type { Audience, BufferView, GrantView } from './views';
 
 export interface ShareRequest {
