@@ -1,0 +1,117 @@
+/**
+ * How long a call may take: a timeout and the signals that end it early, shared by all the steps of one call, so
+ * that a call which first fetches, then maps, then begins an access has one deadline and not three.
+ */
+import { DmabufdError, errorOfAbort } from './errors';
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Ends the call early: it rejects with code `'CANCELLED'` and the signal's reason as its cause. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long the call may take in milliseconds, more than 0, `Infinity` for no limit. Default 30000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export const DEFAULT_TIMEOUT_MS = 30_000;
+/** The longest that setTimeout can wait: a larger number fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** The limits of one call, which begin to count when they are made. */
+export class CallLimits {
+  readonly signals: readonly AbortSignal[];
+  readonly timeoutMs: number;
+  readonly #startedMs = performance.now();
+
+  /** Throws `INVALID_ARGUMENT` for a timeout that is none. */
+  constructor({ signal, timeoutMs = DEFAULT_TIMEOUT_MS }: CallOptions = {}) {
+    if (!(timeoutMs > 0)) {
+      throw new DmabufdError('INVALID_ARGUMENT', `timeoutMs: ${timeoutMs}: must be more than 0`);
+    }
+    this.signals = signal === undefined ? [] : [signal];
+    this.timeoutMs = timeoutMs;
+  }
+
+  /** What is left, at least 0; `Infinity` without a limit. */
+  get remainingMs(): number {
+    return Math.max(0, this.timeoutMs - (performance.now() - this.#startedMs));
+  }
+
+  /** Throws if the call is over before its next step, `what`, begins. */
+  check(what: string): void {
+    for (const signal of this.signals) if (signal.aborted) throw errorOfAbort(signal, what);
+    if (this.remainingMs === 0) throw timedOut(what, this);
+  }
+}
+
+/** Waits no longer than the limits allow, or until one of the further signals ends it. */
+export interface Waiting<T> {
+  readonly limits: CallLimits;
+  /** What is waited for, for the error's message. */
+  readonly what: string;
+  /** More signals that end this wait. */
+  readonly signals?: readonly AbortSignal[];
+  /** Who keeps the deadline: a timer here (the default), or what is waited for. */
+  readonly keepsDeadline?: boolean;
+  /** Begins; returns what is to be done if the wait ends before it is settled. */
+  readonly start: (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void;
+}
+
+/** Rejects with `CANCELLED` or `DEADLINE_EXCEEDED` when a limit is reached first; never leaves a timer or listener behind. */
+export function waitWithin<T>(waiting: Waiting<T>): Promise<T> {
+  const { limits, what, signals = [], keepsDeadline = true, start } = waiting;
+  return new Promise<T>((resolve, reject) => {
+    limits.check(what);
+    const all = [...limits.signals, ...signals];
+    const aborted = all.find((signal) => signal.aborted);
+    if (aborted !== undefined) throw errorOfAbort(aborted, what);
+    let settled = false;
+    const undo: (() => void)[] = [];
+    const settle = () => {
+      settled = true;
+      for (const action of undo.splice(0)) action();
+    };
+    const abandon = start(
+      (value) => {
+        settle();
+        resolve(value);
+      },
+      (error) => {
+        settle();
+        reject(error);
+      },
+    );
+    if (settled) return;
+    const giveUp = (error: DmabufdError) => {
+      settle();
+      reject(error);
+      abandon();
+    };
+    for (const signal of all) {
+      const listener = () => giveUp(errorOfAbort(signal, what));
+      signal.addEventListener('abort', listener);
+      undo.push(() => signal.removeEventListener('abort', listener));
+    }
+    if (keepsDeadline && limits.remainingMs <= LONGEST_TIMER_MS) {
+      const expire = () => giveUp(timedOut(what, limits));
+      const timer = setTimeout(expire, Math.ceil(limits.remainingMs));
+      undo.push(() => clearTimeout(timer));
+    }
+  });
+}
+
+/** Resolves after some time, or rejects when a limit is reached before. */
+export function pause(milliseconds: number, limits: CallLimits, what: string): Promise<void> {
+  return waitWithin<void>({
+    limits,
+    what,
+    start: (resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      return () => clearTimeout(timer);
+    },
+  });
+}
+
+/** The error of a call that reached its own deadline. */
+export function timedOut(what: string, limits: CallLimits): DmabufdError {
+  return new DmabufdError('DEADLINE_EXCEEDED', `${what}: not done within ${limits.timeoutMs} ms`);
+}

@@ -1,0 +1,61 @@
+/** `dmabufctl watch`: what happens in the daemon, one line an event. */
+import type { Command } from 'commander';
+import type { BrokerEvent } from '../../events';
+import { nameOfPeer } from '../descriptions';
+import { duration, invocationOf } from '../invocation';
+import { formatBytes } from '../quantities';
+import { printable } from '../table';
+
+export function addWatchCommand(program: Command): void {
+  program
+    .command('watch')
+    .description('print what happens in the daemon, one line an event')
+    .option('--for <duration>', 'stop after this long instead of at Ctrl-C', duration)
+    .action(async (options: { for?: number }, command: Command) => {
+      const invocation = invocationOf(command);
+      using inspector = invocation.inspector();
+      const stream = await inspector.watch(invocation.call);
+      for (const signal of ['SIGINT', 'SIGTERM'] as const)
+        process.once(signal, () => stream.close());
+      if (options.for !== undefined) setTimeout(() => stream.close(), options.for).unref();
+      invocation.terminal.note('watching until Ctrl-C');
+      for await (const event of stream) invocation.terminal.result(event, [renderEvent(event)]);
+    });
+}
+
+/** The line for people: `12:00:00.123  #17  session 3  cpu-access-began  buffer 5, writing`. */
+export function renderEvent(event: BrokerEvent): string {
+  const time = event.time === null ? '-' : event.time.toISOString().slice(11, 23);
+  const session = `session ${event.sessionId}`.padEnd(11);
+  const line = `${time}  #${String(event.sequence).padEnd(5)} ${session}  ${event.type.padEnd(17)} `;
+  return printable(`${line} ${tellMore(event)}`.trimEnd());
+}
+
+function tellMore(event: BrokerEvent): string {
+  switch (event.type) {
+    case 'session-opened':
+      return nameOfPeer(event.peer);
+    case 'session-closed':
+      return event.reason;
+    case 'buffer-created': {
+      const { id, sizeBytes, heap, label } = event.buffer;
+      const bytes = sizeBytes === null ? 'unknown size' : formatBytes(sizeBytes);
+      return `buffer ${id}, ${bytes} from ${heap}${label === '' ? '' : `, ${label}`}`;
+    }
+    case 'lease-opened':
+      return `buffer ${event.bufferId}, ${event.access} by ${nameOfPeer(event.peer)}`;
+    case 'buffer-destroyed':
+    case 'lease-released':
+    case 'lease-revoked':
+      return `buffer ${event.bufferId}`;
+    case 'grant-created':
+      return `grant ${event.grantId} on buffer ${event.bufferId}${event.name === null ? '' : `, ${event.name}`}`;
+    case 'grant-ended':
+      return `grant ${event.grantId} on buffer ${event.bufferId}, ${event.reason}`;
+    case 'cpu-access-began':
+    case 'cpu-access-ended':
+      return `buffer ${event.bufferId}, ${event.writes ? 'writing' : 'reading'}`;
+    case 'unknown':
+      return '';
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * Whether the daemon can be reached, and what it has to give.
+ */
+import type { CallOptions } from '../../call-limits';
+import { DmabufdError } from '../../errors';
+import type { Inspector } from '../../inspector';
+import { bad, type Finding, good, missing } from './finding';
+
+/** Looks at the daemon of a runtime directory. */
+export async function examineDaemon(inspector: Inspector, call: CallOptions): Promise<Finding[]> {
+  const directory = inspector.runtimeDirectory;
+  try {
+    const status = await inspector.status(call);
+    const reached = good('daemon', `${status.version}, pid ${status.pid}, in ${directory}`);
+    return [reached, ...(await examineHeapsOfDaemon(inspector, call))];
+  } catch (error) {
+    if (!(error instanceof DmabufdError)) throw error;
+    const advice =
+      error.code === 'PERMISSION_DENIED'
+        ? 'join the group that its sockets belong to'
+        : `start it: dmabufd --runtime-dir ${directory}; or name another with --runtime-dir`;
+    return [bad('daemon', `cannot be reached in ${directory}: ${error.message}`, advice)];
+  }
+}
+
+async function examineHeapsOfDaemon(inspector: Inspector, call: CallOptions): Promise<Finding[]> {
+  const heaps = await inspector.heaps(call);
+  const chosen = heaps.find(({ isDefault }) => isDefault);
+  if (chosen === undefined) {
+    return [
+      bad('heaps', 'the daemon has no heap that works', 'see dmabufctl heaps for each reason'),
+    ];
+  }
+  const what = 'default heap';
+  return [
+    chosen.memory === 'dma-buf'
+      ? good(what, `${chosen.name}: real dma-bufs`)
+      : missing(
+          what,
+          `${chosen.name}: shared memory that is no dma-buf; no device can import it`,
+          'give the daemon /dev/dma_heap or /dev/udmabuf, and restart it',
+        ),
+  ];
+}

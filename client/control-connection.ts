@@ -1,0 +1,175 @@
+/**
+ * One gRPC channel to control.sock, and the two ways to call the daemon over it: unary, and a stream from the daemon.
+ * Every call carries the session's token, if there is one, a deadline, and the caller's signals; every failure comes
+ * out as a DmabufdError.
+ */
+import {
+  type ChannelOptions,
+  Client,
+  type ClientReadableStream,
+  credentials,
+  Metadata,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
+import type { MethodDefinition } from '@grpc/proto-loader';
+import { loadContract, SESSION_METADATA_KEY } from '../proto';
+import { type CallLimits, timedOut, waitWithin } from './call-limits';
+import { DmabufdError, errorOfCall } from './errors';
+
+/** One rpc: what goes in, and what comes out. The other two types are the daemon's side of it. */
+type Method<Request, Response> = Pick<
+  MethodDefinition<Request, object, object, Response>,
+  'path' | 'requestSerialize' | 'responseDeserialize'
+>;
+
+/** Eleven days: with grpc-js's jitter still below the longest timer, 2^31 ms. */
+const NEVER_MS = 1e9;
+
+const CHANNEL_OPTIONS: ChannelOptions = {
+  // A subchannel that is shared with an earlier session's channel would share its backoff after a restart.
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.enable_channelz': 0,
+  'grpc.enable_http_proxy': 0,
+  // Never connect again by itself: grpc-js (1.14.7) does so even for a channel that was closed after a failed attempt,
+  // and that connection then stays. A channel that could not connect is replaced instead.
+  'grpc.initial_reconnect_backoff_ms': NEVER_MS,
+  'grpc.max_reconnect_backoff_ms': NEVER_MS,
+};
+
+let methods: ReturnType<typeof loadMethods> | null = null;
+
+function loadMethods() {
+  const { services } = loadContract();
+  return {
+    heaps: services.HeapService.service,
+    buffers: services.BufferService.service,
+    shares: services.ShareService.service,
+    accesses: services.AccessService.service,
+    events: services.EventService.service,
+    daemon: services.DaemonService.service,
+  };
+}
+
+/** A connection to control.sock. */
+export class ControlConnection {
+  /** The rpcs of dmabufd.v1 by service, to be given to {@link call} and {@link stream}. */
+  readonly methods: ReturnType<typeof loadMethods>;
+  readonly #address: string;
+  readonly #metadata = new Metadata();
+  #client: Client;
+  #closed = false;
+
+  /** Connects with the first call. `token` is what WELCOME carried; null for calls that need no session. */
+  constructor(path: string, token: Uint8Array | null) {
+    methods ??= loadMethods();
+    this.methods = methods;
+    this.#address = `unix:${path}`;
+    this.#client = this.#newClient();
+    if (token !== null) this.#metadata.set(SESSION_METADATA_KEY, Buffer.from(token));
+  }
+
+  /** Makes a unary call. Rejects with the daemon's status, `CANCELLED` or `DEADLINE_EXCEEDED`. */
+  call<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    limits: CallLimits,
+  ): Promise<Response> {
+    const what = nameOf(method);
+    return waitWithin<Response>({
+      limits,
+      what,
+      // grpc-js keeps it, and tells the daemon, which can say more about a wait than that it was long.
+      keepsDeadline: false,
+      start: (resolve, reject) => {
+        const client = this.#client;
+        const call = client.makeUnaryRequest(
+          method.path,
+          method.requestSerialize,
+          method.responseDeserialize,
+          request,
+          this.#metadata,
+          { deadline: Date.now() + limits.remainingMs },
+          (error, response) => {
+            if (error !== null) {
+              this.#replaceIfUnavailable(client, error);
+              reject(errorOfUnary(error, what, limits));
+            } else if (response === undefined) {
+              reject(new DmabufdError('INTERNAL', `${what}: empty`));
+            } else {
+              resolve(response);
+            }
+          },
+        );
+        return () => call.cancel();
+      },
+    });
+  }
+
+  /** Opens a stream and waits for its header, which says that it has begun. It has no deadline after that. */
+  stream<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    limits: CallLimits,
+  ): Promise<ClientReadableStream<Response>> {
+    return waitWithin<ClientReadableStream<Response>>({
+      limits,
+      what: nameOf(method),
+      start: (resolve, reject) => {
+        const client = this.#client;
+        const stream = client.makeServerStreamRequest(
+          method.path,
+          method.requestSerialize,
+          method.responseDeserialize,
+          request,
+          this.#metadata,
+        );
+        stream.once('metadata', () => resolve(stream));
+        stream.on('error', (error) => {
+          this.#replaceIfUnavailable(client, error);
+          reject(errorOfStream(error));
+        });
+        return () => stream.cancel();
+      },
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#client.close();
+  }
+
+  #newClient(): Client {
+    return new Client(this.#address, credentials.createInsecure(), CHANNEL_OPTIONS);
+  }
+
+  #replaceIfUnavailable(failed: Client, error: Error): void {
+    if (this.#closed || failed !== this.#client) return;
+    if (!isServiceError(error) || error.code !== status.UNAVAILABLE) return;
+    failed.close();
+    this.#client = this.#newClient();
+  }
+}
+
+/** The error of a stream that ended with another status than OK. */
+export function errorOfStream(error: Error): DmabufdError {
+  return isServiceError(error)
+    ? errorOfCall(error)
+    : new DmabufdError('UNKNOWN', error.message, { cause: error });
+}
+
+function errorOfUnary(error: ServiceError, what: string, limits: CallLimits): DmabufdError {
+  // grpc-js's own message at the deadline lists its internals.
+  return error.details.startsWith('Deadline exceeded after')
+    ? timedOut(what, limits)
+    : errorOfCall(error);
+}
+
+/** `AllocateBuffer` of `/dmabufd.v1.BufferService/AllocateBuffer`. */
+function nameOf({ path }: { readonly path: string }): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function isServiceError(error: Error): error is ServiceError {
+  return 'code' in error && typeof error.code === 'number' && 'details' in error;
+}

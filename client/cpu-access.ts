@@ -1,0 +1,177 @@
+/**
+ * The bracket around the CPU's access to a buffer: begin, hand out the memory, take it back, end, for every way in
+ * which the callback in between can finish. Arbitrated brackets are the daemon's (exclusion and coherency); direct ones
+ * are DMA_BUF_IOCTL_SYNC on this process's own fd (coherency only).
+ */
+import type { Fd, Mapping } from '../native';
+import { DmaBufSync } from '../native';
+import { CallLimits, type CallOptions, waitWithin } from './call-limits';
+import type { ControlConnection } from './control-connection';
+import { DmabufdError } from './errors';
+import type { Lease } from './lease';
+
+/** What the CPU is going to do. Reading shares the buffer with other readers; writing has it alone. */
+export type AccessMode = 'read' | 'write' | 'read-write';
+
+/** How a buffer is accessed. `timeoutMs` bounds the wait for the access, and `signal` ends the access, too. */
+export interface AccessOptions extends CallOptions {
+  /**
+   * True (the default): the daemon gives exclusion, many readers or one writer, and coherency. False: only
+   * coherency, by DMA_BUF_IOCTL_SYNC on this process's own fd, without a call to the daemon. Others, arbitrated or not, may
+   * be inside at the same time, and see half of what is written.
+   */
+  readonly arbitrated?: boolean | undefined;
+}
+
+/** What runs inside an access. */
+export type WithMapping<T> = (mapping: Mapping) => T | Promise<T>;
+
+/** How an access is opened and closed. `end` is called exactly once for each `begin` that was called and resolved. */
+interface Bracket {
+  readonly begin: (limits: CallLimits) => Promise<void>;
+  readonly end: () => Promise<void>;
+}
+
+const MODE_FLAGS = { read: DmaBufSync.READ, write: DmaBufSync.WRITE, 'read-write': DmaBufSync.RW };
+const MODE_NAMES = {
+  read: 'CPU_ACCESS_MODE_READ',
+  write: 'CPU_ACCESS_MODE_WRITE',
+  'read-write': 'CPU_ACCESS_MODE_READ_WRITE',
+} as const;
+
+/** DMA_BUF_SYNC_READ, WRITE or RW of a mode. */
+export function flagsOfMode(mode: AccessMode): number {
+  return MODE_FLAGS[mode];
+}
+
+/** Runs a callback with the buffer's memory inside an access, which has ended when this settles. */
+export async function withAccess<T>(
+  lease: Lease,
+  mode: AccessMode,
+  callback: WithMapping<T>,
+  options: AccessOptions = {},
+): Promise<T> {
+  const limits = new CallLimits(options);
+  const what = `${mode} access to buffer ${lease.id}`;
+  lease.requireHeld();
+  const leave = await lease.turns.enter(limits, `${what}: waiting for this process's own`, [
+    lease.ending,
+  ]);
+  try {
+    const mapping = await lease.mapping(limits);
+    requireWritable(mapping, mode, lease.id);
+    const bracket =
+      options.arbitrated === false ? await direct(lease, mode, limits) : arbitrated(lease, mode);
+    await bracket.begin(limits);
+    return await runInside(lease, bracket, callback, { mapping, what, signal: options.signal });
+  } finally {
+    leave();
+  }
+}
+
+interface Inside {
+  readonly mapping: Mapping;
+  readonly what: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function runInside<T>(
+  lease: Lease,
+  bracket: Bracket,
+  callback: WithMapping<T>,
+  { mapping, what, signal }: Inside,
+): Promise<T> {
+  let result: T;
+  try {
+    result = await waitWithin<T>({
+      // The timeout was for the wait; how long the callback takes is the caller's business.
+      limits: new CallLimits({ signal, timeoutMs: Number.POSITIVE_INFINITY }),
+      what,
+      signals: [lease.ending],
+      start: (resolve, reject) => {
+        Promise.resolve(mapping).then(callback).then(resolve, reject);
+        return () => {};
+      },
+    });
+  } catch (error) {
+    mapping.detach();
+    // Whatever became of the end, the callback's own error is what the caller must see.
+    await bracket.end().catch(() => {});
+    throw error;
+  }
+  mapping.detach();
+  await bracket.end();
+  return result;
+}
+
+function arbitrated(lease: Lease, mode: AccessMode): Bracket {
+  const { control } = lease.session;
+  return {
+    begin: async (limits) => {
+      lease.requireLive();
+      const { BeginCpuAccess } = control.methods.accesses;
+      const request = { bufferId: lease.id, mode: MODE_NAMES[mode] };
+      try {
+        await control.call(BeginCpuAccess, request, limits);
+      } catch (error) {
+        // The daemon may have begun it in the moment in which this side gave up.
+        if (gaveUp(error)) await endArbitrated(control, lease.id).catch(() => {});
+        throw error;
+      }
+    },
+    end: async () => {
+      lease.requireLive();
+      await endArbitrated(control, lease.id);
+    },
+  };
+}
+
+async function endArbitrated(control: ControlConnection, bufferId: number): Promise<void> {
+  // Limits of its own: those of the access may be used up, and an end is owed all the same.
+  await control.call(control.methods.accesses.EndCpuAccess, { bufferId }, new CallLimits());
+}
+
+function gaveUp(error: unknown): boolean {
+  return (
+    error instanceof DmabufdError &&
+    (error.code === 'CANCELLED' || error.code === 'DEADLINE_EXCEEDED')
+  );
+}
+
+async function direct(lease: Lease, mode: AccessMode, limits: CallLimits): Promise<Bracket> {
+  // A memfd is coherent memory: there is nothing to bracket.
+  if (lease.description.memory !== 'dma-buf') {
+    return { begin: () => Promise.resolve(), end: () => Promise.resolve() };
+  }
+  const fd = await lease.fd(limits);
+  const flags = MODE_FLAGS[mode];
+  return {
+    begin: async (remaining) => {
+      await waitForFences(lease, fd, mode, remaining);
+      await lease.port.syncDmaBuf(fd, flags | DmaBufSync.START);
+    },
+    end: () => lease.port.syncDmaBuf(fd, flags | DmaBufSync.END),
+  };
+}
+
+/** SYNC START waits for fences without a deadline; this waits for them with one (dma-buf.rst, implicit fence poll support). */
+function waitForFences(lease: Lease, fd: Fd, mode: AccessMode, limits: CallLimits): Promise<void> {
+  return waitWithin<void>({
+    limits,
+    what: `fences of buffer ${lease.id} before ${mode} access`,
+    signals: [lease.ending],
+    start: (resolve) => {
+      const direction = mode === 'read' ? 'readable' : 'writable';
+      const watch = lease.port.watchFd(fd, direction, () => resolve());
+      return () => watch.close();
+    },
+  });
+}
+
+function requireWritable(mapping: Mapping, mode: AccessMode, bufferId: number): void {
+  if (mode === 'read' || mapping.writable) return;
+  throw new DmabufdError(
+    'PERMISSION_DENIED',
+    `mode: ${mode}: the lease on buffer ${bufferId} is for reading only`,
+  );
+}

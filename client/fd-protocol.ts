@@ -1,0 +1,176 @@
+/**
+ * The client's half of the protocol of fd.sock as pure functions: bytes to values and back. The layout is that of
+ * proto/dmabufd_fd.h; all integers are little-endian.
+ */
+
+/** enum dmabufd_fd_opcode. */
+export const Opcode = {
+  WELCOME: 1,
+  GOODBYE: 2,
+  FETCH: 3,
+  ADOPT: 4,
+  RELEASE: 5,
+  EXPORT_FENCE: 6,
+  IMPORT_FENCE: 7,
+} as const;
+
+/** Set in the opcode of an answer. */
+export const ANSWER = 0x8000;
+export const VERSION = 1;
+export const HEADER_BYTES = 16;
+export const WELCOME_BYTES = 48;
+export const TOKEN_BYTES = 32;
+export const BUFFER_BYTES = 24;
+export const LABEL_BYTES = 32;
+export const FENCE_BYTES = 16;
+export const MAX_FDS = 253;
+export const MAX_DATAGRAM_BYTES = 8192;
+
+/** DMABUFD_FD_READ, DMABUFD_FD_WRITE, DMABUFD_FD_IS_DMA_BUF. */
+export const Flag = { READ: 1, WRITE: 2, IS_DMA_BUF: 4 } as const;
+
+/** A datagram of the daemon that is not what the header file says. The connection is of no use after it. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+}
+
+/** A datagram, taken apart. */
+export interface Datagram {
+  readonly opcode: number;
+  readonly serial: number;
+  readonly status: number;
+  readonly payload: Uint8Array;
+}
+
+/** struct dmabufd_fd_welcome. */
+export interface Welcome {
+  readonly version: number;
+  readonly sessionId: number;
+  readonly token: Uint8Array;
+}
+
+/** struct dmabufd_fd_buffer. */
+export interface FetchedBuffer {
+  readonly bufferId: number;
+  /** 0 if the kernel does not tell. */
+  readonly sizeBytes: number;
+  readonly flags: number;
+}
+
+/** A datagram's bytes. `fdCount` is how many fds are sent along with it. */
+export function encodeDatagram(datagram: Datagram, fdCount: number): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES + datagram.payload.length);
+  const view = viewOf(bytes);
+  view.setUint16(0, datagram.opcode, true);
+  view.setUint16(2, fdCount, true);
+  view.setUint32(4, bytes.length, true);
+  view.setUint32(8, datagram.serial, true);
+  view.setUint32(12, datagram.status, true);
+  bytes.set(datagram.payload, HEADER_BYTES);
+  return bytes;
+}
+
+/** Takes a datagram apart and checks that it is as long, and came with as many fds, as it says. Throws {@link ProtocolError}. */
+export function decodeDatagram(bytes: Uint8Array, fdCount: number): Datagram {
+  if (bytes.length < HEADER_BYTES) {
+    throw new ProtocolError(`a datagram of ${bytes.length} bytes: a header has ${HEADER_BYTES}`);
+  }
+  const view = viewOf(bytes);
+  const length = view.getUint32(4, true);
+  if (length !== bytes.length) {
+    throw new ProtocolError(`a datagram of ${bytes.length} bytes whose header says ${length}`);
+  }
+  const announced = view.getUint16(2, true);
+  if (announced !== fdCount) {
+    throw new ProtocolError(`a datagram with ${fdCount} fds whose header says ${announced}`);
+  }
+  return {
+    opcode: view.getUint16(0, true),
+    serial: view.getUint32(8, true),
+    status: view.getUint32(12, true),
+    payload: bytes.subarray(HEADER_BYTES),
+  };
+}
+
+/** The payload of WELCOME. Throws {@link ProtocolError} for a version that this client does not speak. */
+export function decodeWelcome(payload: Uint8Array): Welcome {
+  expectLength('WELCOME', payload, WELCOME_BYTES);
+  const view = viewOf(payload);
+  const version = view.getUint32(0, true);
+  if (version !== VERSION) {
+    throw new ProtocolError(`WELCOME: version ${version}: this client speaks ${VERSION}`);
+  }
+  return {
+    version,
+    sessionId: readId(view, 8, 'session_id'),
+    token: payload.slice(16, 16 + TOKEN_BYTES),
+  };
+}
+
+/** The payload of FETCH and RELEASE. */
+export function encodeBufferIds(bufferIds: readonly number[]): Uint8Array {
+  const payload = new Uint8Array(8 * bufferIds.length);
+  const view = viewOf(payload);
+  bufferIds.forEach((id, index) => {
+    view.setBigUint64(8 * index, BigInt(id), true);
+  });
+  return payload;
+}
+
+/** The payload of the answers to FETCH and ADOPT: as many buffers as were asked for. */
+export function decodeBuffers(payload: Uint8Array, count: number): FetchedBuffer[] {
+  expectLength('buffers', payload, count * BUFFER_BYTES);
+  const view = viewOf(payload);
+  return Array.from({ length: count }, (_, index) => {
+    const at = index * BUFFER_BYTES;
+    return {
+      bufferId: readId(view, at, 'buffer_id'),
+      sizeBytes: readId(view, at + 8, 'size_bytes'),
+      flags: view.getUint32(at + 16, true),
+    };
+  });
+}
+
+/** The payload of ADOPT. Throws a RangeError for a label that does not fit with its NUL. */
+export function encodeAdopt(label: string): Uint8Array {
+  const text = new TextEncoder().encode(label);
+  if (text.length >= LABEL_BYTES) {
+    const limit = `at most ${LABEL_BYTES - 1} bytes of UTF-8`;
+    throw new RangeError(`label: ${JSON.stringify(label)} has ${text.length} bytes: ${limit}`);
+  }
+  const payload = new Uint8Array(LABEL_BYTES);
+  payload.set(text);
+  return payload;
+}
+
+/** The payload of EXPORT_FENCE and IMPORT_FENCE. */
+export function encodeFence(bufferId: number, flags: number): Uint8Array {
+  const payload = new Uint8Array(FENCE_BYTES);
+  const view = viewOf(payload);
+  view.setBigUint64(0, BigInt(bufferId), true);
+  view.setUint32(8, flags, true);
+  return payload;
+}
+
+/** The reason in GOODBYE and in answers that are not OK. */
+export function decodeReason(payload: Uint8Array): string {
+  return new TextDecoder().decode(payload);
+}
+
+function readId(view: DataView, offset: number, field: string): number {
+  const value = view.getBigUint64(offset, true);
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new ProtocolError(`${field}: ${value} is over ${Number.MAX_SAFE_INTEGER}`);
+  }
+  return Number(value);
+}
+
+function expectLength(what: string, payload: Uint8Array, length: number): void {
+  if (payload.length !== length) {
+    throw new ProtocolError(`${what}: ${payload.length} bytes where ${length} belong`);
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,191 @@
+import { type Broker, connect, type SharedBuffer } from '../../client';
+import { ClientProcess } from './client-process';
+import { DaemonProcess } from './daemon-process';
+import { eventually } from './slowness';
+
+const SIZE = 4096;
+
+describe('CPU access', () => {
+  let daemon: DaemonProcess;
+  let broker: Broker;
+  let buffer: SharedBuffer;
+  let names = 0;
+
+  beforeAll(async () => {
+    daemon = await DaemonProcess.start();
+  });
+  afterAll(() => daemon?.[Symbol.asyncDispose]());
+
+  beforeEach(async () => {
+    broker = await connect({ runtimeDirectory: daemon.runtimeDirectory });
+    buffer = await broker.allocate({ sizeBytes: SIZE });
+  });
+  afterEach(() => broker.close());
+
+  async function openedElsewhere(): Promise<ClientProcess> {
+    const client = await ClientProcess.start(daemon);
+    names += 1;
+    const name = `access/${names}`;
+    await buffer.share({ name });
+    await client.tell('open', { name });
+    return client;
+  }
+
+  const accesses = async () => (await buffer.describe()).cpuAccesses;
+
+  test('lets readers in together and keeps a writer out until they have left', async () => {
+    await using first = await openedElsewhere();
+    await using second = await openedElsewhere();
+    await using writer = await openedElsewhere();
+    const reading = { bufferId: buffer.id, mode: 'read' } as const;
+    await first.tell('enter', reading);
+    await second.tell('enter', reading);
+    const entered = writer.tell('enter', { bufferId: buffer.id, mode: 'write' });
+    await eventually('the writer waits', async () =>
+      (await accesses()).length === 3 ? true : undefined,
+    );
+    expect(await accesses()).toMatchObject([
+      { writes: false, held: true },
+      { writes: false, held: true },
+      { writes: true, held: false, sessionId: writer.sessionId, peer: { pid: writer.pid } },
+    ]);
+    await first.tell('leave', reading);
+    expect(await accesses()).toHaveLength(2);
+    await second.tell('leave', reading);
+    await entered;
+    expect(await accesses()).toMatchObject([{ writes: true, held: true }]);
+    await expect(buffer.read(0, 1, { timeoutMs: 200 })).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+    });
+    await writer.tell('leave', reading);
+    expect(await accesses()).toEqual([]);
+  });
+
+  test('says at the deadline who it waited for', async () => {
+    await using writer = await openedElsewhere();
+    await writer.tell('enter', { bufferId: buffer.id, mode: 'write' });
+    await expect(buffer.read(0, 1, { timeoutMs: 1000 })).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+      message: expect.stringContaining(String(writer.pid)),
+    });
+    expect(await accesses()).toHaveLength(1);
+  });
+
+  test('is given up at once when its signal aborts', async () => {
+    await using writer = await openedElsewhere();
+    await writer.tell('enter', { bufferId: buffer.id, mode: 'write' });
+    const controller = new AbortController();
+    const reading = buffer.read(0, 1, { signal: controller.signal });
+    await eventually('the reader waits', async () =>
+      (await accesses()).length === 2 ? true : undefined,
+    );
+    controller.abort(new Error('the user closed the window'));
+    await expect(reading).rejects.toMatchObject({
+      code: 'CANCELLED',
+      cause: { message: 'the user closed the window' },
+    });
+    await eventually('the reader left the queue', async () =>
+      (await accesses()).length === 1 ? true : undefined,
+    );
+  });
+
+  test('ends when the callback throws, with its error', async () => {
+    await using other = await openedElsewhere();
+    const failing = buffer.access('write', () => {
+      throw new RangeError('a bug in the application');
+    });
+    await expect(failing).rejects.toThrow(RangeError);
+    expect(await accesses()).toEqual([]);
+    await other.tell('write', { bufferId: buffer.id, offset: 0, text: 'free' });
+  });
+
+  test('ends when the callback’s promise rejects, and when its signal aborts inside', async () => {
+    await expect(buffer.access('read', () => Promise.reject(new Error('later')))).rejects.toThrow(
+      'later',
+    );
+    const controller = new AbortController();
+    const endless = buffer.access(
+      'write',
+      () => {
+        controller.abort();
+        return new Promise<never>(() => {});
+      },
+      { signal: controller.signal },
+    );
+    await expect(endless).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(await accesses()).toEqual([]);
+  });
+
+  test('detaches a view that is kept', async () => {
+    let kept: Uint8Array = new Uint8Array();
+    await buffer.access('write', (view) => {
+      kept = view;
+      view[0] = 42;
+      expect(view.length).toBe(SIZE);
+    });
+    expect(kept.length).toBe(0);
+    expect(kept[0]).toBeUndefined();
+    expect(() => new Uint8Array(kept.buffer)).toThrow();
+    expect((await buffer.read(0, 1))[0]).toBe(42);
+  });
+
+  test('of one process to one buffer queues up and never mixes', async () => {
+    let inside = 0;
+    const runs = Array.from({ length: 5 }, () =>
+      buffer.access('read-write', async (view) => {
+        inside += 1;
+        expect(inside).toBe(1);
+        const before = view[0] ?? 0;
+        await new Promise((resolve) => setImmediate(resolve));
+        view[0] = before + 1;
+        inside -= 1;
+      }),
+    );
+    await Promise.all(runs);
+    expect((await buffer.read(0, 1))[0]).toBe(5);
+  });
+
+  test('ends with the session of a client that closes in the middle of it', async () => {
+    const other = await openedElsewhere();
+    await other.tell('enter', { bufferId: buffer.id, mode: 'write' });
+    const write = buffer.write(0, Buffer.from('next'));
+    await other.kill();
+    await write;
+  });
+
+  test('without the daemon’s arbitration is coherent and does not exclude', async () => {
+    await using writer = await openedElsewhere();
+    await writer.tell('write', { bufferId: buffer.id, offset: 0, text: 'direct' });
+    await writer.tell('enter', { bufferId: buffer.id, mode: 'write' });
+    const bytes = await buffer.read(0, 6, { arbitrated: false });
+    expect(Buffer.from(bytes).toString()).toBe('direct');
+    await buffer.write(0, Buffer.from('DIRECT'), { arbitrated: false });
+    await writer.tell('leave', { bufferId: buffer.id });
+    const read = await writer.tell('read', { bufferId: buffer.id, offset: 0, length: 6 });
+    expect(read).toBe('DIRECT');
+  });
+
+  test('refuses bytes outside of the buffer, and a buffer that was released', async () => {
+    await expect(buffer.read(SIZE, 1)).rejects.toMatchObject({
+      code: 'OUT_OF_RANGE',
+      message: `offset ${SIZE}, length 1: the buffer has ${SIZE} bytes`,
+    });
+    await buffer.release();
+    await expect(buffer.read(0, 1)).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+  });
+
+  test('under way ends when the buffer is released', async () => {
+    let inside = () => {};
+    const entered = new Promise<void>((resolve) => {
+      inside = resolve;
+    });
+    const endless = buffer.access('write', () => {
+      inside();
+      return new Promise<never>(() => {});
+    });
+    const ended = expect(endless).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+    await entered;
+    await buffer.release();
+    await ended;
+  });
+});

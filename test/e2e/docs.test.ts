@@ -1,0 +1,59 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { DaemonProcess } from './daemon-process';
+import { dmabufctl } from './dmabufctl-process';
+
+const run = promisify(execFile);
+const ROOT = dirname(require.resolve('../../../package.json'));
+const TSC = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
+
+/** The contents of a page's fenced blocks of one language, in order. */
+function blocksOf(page: string, language: string): string[] {
+  const text = readFileSync(join(ROOT, 'docs', page), 'utf8');
+  return [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)]
+    .filter(([, found]) => found === language)
+    .map(([, , content = '']) => content);
+}
+
+describe('docs/sdk.md', () => {
+  test('is a program that compiles against the package, runs, and prints what it says', async () => {
+    await using daemon = await DaemonProcess.start();
+    const project = join(daemon.directory, 'tour');
+    mkdirSync(join(project, 'node_modules', '@types'), { recursive: true });
+    symlinkSync(ROOT, join(project, 'node_modules', 'dmabufd'));
+    const types = join('node_modules', '@types', 'node');
+    symlinkSync(join(ROOT, types), join(project, types));
+    writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
+    writeFileSync(join(project, 'tour.ts'), blocksOf('sdk.md', 'ts').join('\n'));
+    const options = [
+      '--module',
+      'node20',
+      '--target',
+      'es2023',
+      '--lib',
+      'es2023,esnext.disposable',
+    ];
+    const strict = ['--strict', '--noUncheckedIndexedAccess', '--skipLibCheck', '--types', 'node'];
+    await run(process.execPath, [TSC, ...options, ...strict, 'tour.ts'], { cwd: project });
+    const env = { ...process.env, DMABUFD_RUNTIME_DIR: daemon.runtimeDirectory };
+    const { stdout } = await run(process.execPath, [join(project, 'tour.js')], { env });
+    expect(stdout).toBe(blocksOf('sdk.md', 'text').join(''));
+  });
+});
+
+describe('docs/dmabufctl.md', () => {
+  test('has every command and every exit code that --help has', async () => {
+    const { stdout } = await dmabufctl(null, '--help');
+    // The formatter pads the columns of tables.
+    const page = readFileSync(join(ROOT, 'docs', 'dmabufctl.md'), 'utf8').replace(/ +/g, ' ');
+    const commands = [...stdout.matchAll(/^ {2}([a-z]+) .*\S {2,}\S/gm)].map(([, name]) => name);
+    expect(commands).toContain('allocate');
+    for (const name of commands.filter((each) => each !== 'help'))
+      expect(page).toContain(`| \`${name}`);
+    const codes = [...stdout.matchAll(/^ {2}(\d) {2}(.+)$/gm)];
+    expect(codes).toHaveLength(8);
+    for (const [, code, meaning] of codes) expect(page).toContain(`| ${code} | ${meaning}`);
+  });
+});
