@@ -4,16 +4,15 @@
  * answer go to whoever asked.
  */
 import type { Fd, NativeAddon, SeqpacketSocket, SystemError } from '../native';
+import { ANSWER, Opcode } from '../proto/fd-numbers';
 import { type CallLimits, waitWithin } from './call-limits';
 import { ConnectionLostError, type DmabufdError, errorOfStatus, systemErrorCode } from './errors';
 import {
-  ANSWER,
   type Datagram,
   decodeDatagram,
   decodeReason,
   decodeWelcome,
   encodeDatagram,
-  Opcode,
   type Welcome,
 } from './fd-protocol';
 

@@ -3,31 +3,15 @@
  * proto/dmabufd_fd.h; all integers are little-endian.
  */
 
-/** enum dmabufd_fd_opcode. */
-export const Opcode = {
-  WELCOME: 1,
-  GOODBYE: 2,
-  FETCH: 3,
-  ADOPT: 4,
-  RELEASE: 5,
-  EXPORT_FENCE: 6,
-  IMPORT_FENCE: 7,
-} as const;
-
-/** Set in the opcode of an answer. */
-export const ANSWER = 0x8000;
-export const VERSION = 1;
-export const HEADER_BYTES = 16;
-export const WELCOME_BYTES = 48;
-export const TOKEN_BYTES = 32;
-export const BUFFER_BYTES = 24;
-export const LABEL_BYTES = 32;
-export const FENCE_BYTES = 16;
-export const MAX_FDS = 253;
-export const MAX_DATAGRAM_BYTES = 8192;
-
-/** DMABUFD_FD_READ, DMABUFD_FD_WRITE, DMABUFD_FD_IS_DMA_BUF. */
-export const Flag = { READ: 1, WRITE: 2, IS_DMA_BUF: 4 } as const;
+import {
+  BUFFER_BYTES,
+  FENCE_BYTES,
+  HEADER_BYTES,
+  LABEL_BYTES,
+  TOKEN_BYTES,
+  VERSION,
+  WELCOME_BYTES,
+} from '../proto/fd-numbers';
 
 /** A datagram of the daemon that is not what the header file says. The connection is of no use after it. */
 export class ProtocolError extends Error {

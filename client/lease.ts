@@ -4,10 +4,10 @@
  * released gives the lease back. Owns the fd and the mapping.
  */
 import type { Fd, Mapping, NativeAddon } from '../native';
+import { Flag } from '../proto/fd-numbers';
 import type { CallLimits } from './call-limits';
 import type { BufferDescription } from './descriptions';
 import { ConnectionLostError, DmabufdError } from './errors';
-import { Flag } from './fd-protocol';
 import type { Fetched, Session } from './session';
 import { Turns } from './turns';
 

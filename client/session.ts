@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import type { Fd, NativeAddon } from '../native';
 import { CONTROL_SOCKET_NAME, FD_SOCKET_NAME } from '../proto';
+import { Opcode } from '../proto/fd-numbers';
 import { type CallLimits, pause } from './call-limits';
 import { ControlConnection } from './control-connection';
 import { DmabufdError, errorOfConnect, systemErrorCode } from './errors';
@@ -15,7 +16,6 @@ import {
   encodeBufferIds,
   encodeFence,
   type FetchedBuffer,
-  Opcode,
 } from './fd-protocol';
 
 /** How long to wait before connecting again when the daemon's queue of connections is full. */

@@ -116,8 +116,8 @@ export class Shares {
   }
 
   private find(by: OpenBy): Grant | undefined {
-    return 'name' in by
-      ? this.leases.grants.findByName(by.name)
-      : this.leases.grants.findByDigest(this.secrets.digest(by.secret));
+    if (!('name' in by)) return this.leases.grants.findByDigest(this.secrets.digest(by.secret));
+    checkPublishedName(by.name);
+    return this.leases.grants.findByName(by.name);
   }
 }

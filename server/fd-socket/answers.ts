@@ -1,17 +1,16 @@
 /** Encodes what the daemon answers on fd.sock: the structs of proto/dmabufd_fd.h, little-endian. */
+import { BUFFER_BYTES, Flag } from '../../proto/fd-numbers';
 import type { Access } from '../domain/access';
 import type { MemoryKind } from '../domain/ports';
-import { FLAG_IS_DMA_BUF, FLAG_READ, FLAG_WRITE } from './requests';
 
-const BUFFER_BYTES = 24;
 const MAX_REASON_BYTES = 1024;
 
 export const EMPTY = new Uint8Array(0);
 
 /** What a lease allows, and whether the buffer is a dma-buf. */
 export function encodeFlags(access: Access, memory: MemoryKind): number {
-  const rights = access === 'read-write' ? FLAG_READ | FLAG_WRITE : FLAG_READ;
-  return memory === 'dma-buf' ? rights | FLAG_IS_DMA_BUF : rights;
+  const rights = access === 'read-write' ? Flag.READ | Flag.WRITE : Flag.READ;
+  return memory === 'dma-buf' ? rights | Flag.IS_DMA_BUF : rights;
 }
 
 /** struct dmabufd_fd_buffer. */

@@ -4,6 +4,7 @@
  * is an answer to its client and touches no other.
  */
 import type { Fd, FdPlane, FdPlaneEvent, PeerCredentials } from '../../native';
+import { Opcode } from '../../proto/fd-numbers';
 import type { Broker } from '../domain/broker';
 import { DomainError } from '../domain/errors';
 import { isSessionId, type SessionId } from '../domain/ids';
@@ -14,14 +15,7 @@ import type { Identify } from '../peers/proc';
 import type { SessionTokens } from '../session-tokens';
 import { OK, statusOf } from '../status';
 import { EMPTY, encodeBuffer, encodeFlags, encodeReason } from './answers';
-import {
-  ADOPT,
-  checkFdCount,
-  EXPORT_FENCE,
-  IMPORT_FENCE,
-  parseAdopt,
-  parseFence,
-} from './requests';
+import { checkFdCount, parseAdopt, parseFence } from './requests';
 
 type Request = Extract<FdPlaneEvent, { type: 'request' }>;
 
@@ -128,11 +122,11 @@ export class FdSessions {
 
   private perform(session: SessionId, { opcode, payload, fds }: Request): Answer {
     switch (opcode) {
-      case ADOPT:
+      case Opcode.ADOPT:
         return this.adopt(session, payload, fds);
-      case EXPORT_FENCE:
+      case Opcode.EXPORT_FENCE:
         return this.exportFence(session, payload, fds);
-      case IMPORT_FENCE:
+      case Opcode.IMPORT_FENCE:
         return this.importFence(session, payload, fds);
       default:
         throw new DomainError(

@@ -2,19 +2,9 @@
  * Parses what clients send on fd.sock beyond FETCH and RELEASE: the payloads of proto/dmabufd_fd.h, little-endian.
  * Pure functions over bytes that nobody has checked; a refusal names the field, the value and the limit.
  */
+import { FENCE_BYTES, Flag, LABEL_BYTES } from '../../proto/fd-numbers';
 import type { CpuAccessMode } from '../domain/access';
 import { DomainError } from '../domain/errors';
-
-export const ADOPT = 4;
-export const EXPORT_FENCE = 6;
-export const IMPORT_FENCE = 7;
-
-export const FLAG_READ = 1;
-export const FLAG_WRITE = 2;
-export const FLAG_IS_DMA_BUF = 4;
-
-const LABEL_BYTES = 32;
-const FENCE_BYTES = 16;
 
 export interface FenceRequest {
   readonly bufferId: number;
@@ -83,11 +73,11 @@ function toBufferNumber(id: bigint): number {
 }
 
 function parseFlags(flags: number): CpuAccessMode {
-  if (flags === FLAG_READ) return 'read';
-  if (flags === FLAG_WRITE) return 'write';
-  if (flags === (FLAG_READ | FLAG_WRITE)) return 'read-write';
+  if (flags === Flag.READ) return 'read';
+  if (flags === Flag.WRITE) return 'write';
+  if (flags === (Flag.READ | Flag.WRITE)) return 'read-write';
   throw new DomainError(
     'invalid-argument',
-    `flags is ${flags}; it must be READ (${FLAG_READ}), WRITE (${FLAG_WRITE}) or both`,
+    `flags is ${flags}; it must be READ (${Flag.READ}), WRITE (${Flag.WRITE}) or both`,
   );
 }

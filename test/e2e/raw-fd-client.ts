@@ -2,15 +2,10 @@
  * A client of fd.sock without the SDK: sends whatever bytes and fds a test wants, and notes what comes back.
  */
 import { join } from 'node:path';
-import {
-  ANSWER,
-  decodeDatagram,
-  decodeReason,
-  decodeWelcome,
-  Opcode,
-} from '../../client/fd-protocol';
+import { decodeDatagram, decodeReason, decodeWelcome } from '../../client/fd-protocol';
 import addon, { type Fd, type SeqpacketSocket } from '../../native';
 import { FD_SOCKET_NAME } from '../../proto';
+import { ANSWER, Opcode } from '../../proto/fd-numbers';
 import type { DaemonProcess } from './daemon-process';
 import { eventually } from './slowness';
 

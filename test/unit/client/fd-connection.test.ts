@@ -1,7 +1,8 @@
 import { CallLimits } from '../../../client/call-limits';
 import { FdConnection } from '../../../client/fd-connection';
-import { ANSWER, encodeDatagram, Opcode, WELCOME_BYTES } from '../../../client/fd-protocol';
+import { encodeDatagram } from '../../../client/fd-protocol';
 import type { Fd, NativeAddon, SeqpacketHandlers, SeqpacketSocket } from '../../../native';
+import { ANSWER, Opcode, WELCOME_BYTES } from '../../../proto/fd-numbers';
 
 class FakeFd implements Fd {
   closed = false;

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import {
-  BUFFER_BYTES,
   decodeBuffers,
   decodeDatagram,
   decodeWelcome,
@@ -8,11 +7,14 @@ import {
   encodeBufferIds,
   encodeDatagram,
   encodeFence,
+  ProtocolError,
+} from '../../../client/fd-protocol';
+import {
+  BUFFER_BYTES,
   HEADER_BYTES,
   MAX_DATAGRAM_BYTES,
-  ProtocolError,
   WELCOME_BYTES,
-} from '../../../client/fd-protocol';
+} from '../../../proto/fd-numbers';
 
 const uint16 = fc.integer({ min: 0, max: 0xffff });
 const uint32 = fc.integer({ min: 0, max: 0xffff_ffff });
