@@ -28,11 +28,18 @@ export class ClientProcess implements AsyncDisposable {
     });
   }
 
-  static async start(daemon: DaemonProcess): Promise<ClientProcess> {
+  /** As this process's user, or, which only root can, as another. */
+  static async start(daemon: DaemonProcess, uid?: number): Promise<ClientProcess> {
     const client = new ClientProcess();
     const { runtimeDirectory } = daemon;
-    client.#sessionId = await client.tell('connect', { runtimeDirectory });
-    return client;
+    try {
+      if (uid !== undefined) await client.tell('becomeUser', { uid, runtimeDirectory });
+      client.#sessionId = await client.tell('connect', { runtimeDirectory });
+      return client;
+    } catch (error) {
+      await client.kill();
+      throw error;
+    }
   }
 
   get pid(): number {

@@ -1,6 +1,7 @@
 /**
  * A client process that does what a test tells it, with the SDK: commands by name, over node's IPC channel.
  */
+import { closeSync, openSync } from 'node:fs';
 import { type AccessMode, type Broker, connect, type SharedBuffer } from '../../../client';
 import addon from '../../../native';
 import { patience } from '../slowness';
@@ -23,6 +24,16 @@ const commands = {
   async connect(options: { runtimeDirectory: string }): Promise<number> {
     broker = await connect({ ...options, timeoutMs: patience() });
     return broker.sessionId;
+  },
+  /** Becomes another user, before it connects for good. */
+  async becomeUser({ uid, runtimeDirectory }: { uid: number; runtimeDirectory: string }) {
+    // What is loaded late is loaded now: the other user may not be able to read this checkout.
+    const warmUp = await connect({ runtimeDirectory, timeoutMs: patience() });
+    await warmUp.status();
+    await warmUp.close();
+    process.setgroups?.([]);
+    process.setgid?.(uid);
+    process.setuid?.(uid);
   },
   async allocate(allocation: { sizeBytes: number; label?: string; heap?: string }) {
     return keep(await theBroker().allocate(allocation));
@@ -65,6 +76,23 @@ const commands = {
   async leave({ bufferId }: { bufferId: number }): Promise<void> {
     accesses.get(bufferId)?.letGo();
     await accesses.get(bufferId)?.ended;
+  },
+  /** Tries to have an fd of the buffer that can write, whatever the lease says. */
+  async reopenForWriting({ bufferId }: { bufferId: number }): Promise<string> {
+    const fd = await theBuffer(bufferId).fd();
+    try {
+      closeSync(openSync(`/proc/self/fd/${fd.number}`, 'r+'));
+      return 'opened';
+    } catch (error) {
+      return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    }
+  },
+  /** The ids of all the daemon's buffers. */
+  async listAll(_nothing: object): Promise<number[]> {
+    return (await theBroker().list({ allSessions: true })).map(({ id }) => id);
+  },
+  async describe({ bufferId }: { bufferId: number }): Promise<number> {
+    return (await theBroker().describe(bufferId)).buffer.id;
   },
   async release({ bufferId }: { bufferId: number }): Promise<void> {
     await theBuffer(bufferId).release();
