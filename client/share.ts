@@ -35,6 +35,15 @@ export interface RevokeOptions extends CallOptions {
   readonly revokeLeases?: boolean | undefined;
 }
 
+const MAX_UINT32 = 2 ** 32 - 1;
+/** The last number means "no user" to the kernel: (uid_t) -1. */
+const MAX_ID = MAX_UINT32 - 1;
+
+function requireUint32(field: string, value: number | undefined, max: number): void {
+  if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= max)) return;
+  throw new DmabufdError('INVALID_ARGUMENT', `${field}: ${value}: must be 0 to ${max}`);
+}
+
 export async function shareBuffer(
   control: ControlConnection,
   bufferId: number,
@@ -43,6 +52,10 @@ export async function shareBuffer(
 ): Promise<Share> {
   const { name = '', access, audience = {}, timeToLiveMs, maxUses = 0 } = share;
   const { uid, gid, cgroup = '' } = audience;
+  // Protobuf would wrap them around, and let somebody else in.
+  requireUint32('uid', uid, MAX_ID);
+  requireUint32('gid', gid, MAX_ID);
+  requireUint32('maxUses', maxUses, MAX_UINT32);
   const request = {
     bufferId,
     access: access === undefined ? 'ACCESS_UNSPECIFIED' : ACCESS_NAMES[access],

@@ -70,7 +70,7 @@ export interface PeerCredentials {
   /** In the user namespace of this process; 65534 if unmapped. */
   readonly uid: number;
   readonly gid: number;
-  /** A pidfd of the peer (SO_PEERPIDFD, Linux 6.5+, else pidfd_open); null where neither works. */
+  /** A pidfd of the peer (SO_PEERPIDFD, Linux 6.5+, else pidfd_open); null where there are none (before 5.3). */
   readonly pidfd: Fd | null;
 }
 
@@ -149,15 +149,21 @@ export interface FdPlaneLease {
   readonly flags: number;
 }
 
-/** What the fd plane's thread has for the main thread. */
-export type FdPlaneEvent =
-  /** A client connected. It is not read from until {@link FdPlane.admit}. */
-  | { readonly type: 'connected'; readonly session: number; readonly peer: PeerCredentials }
+/** What the fd plane's thread has done already, and the main thread only books. */
+export type FdPlaneBooking =
   /** The connection ended, or the process behind it did; its rows are gone from the table. */
   | { readonly type: 'disconnected'; readonly session: number; readonly reason: string }
   /** The client released leases; their rows are gone, and the client has its answer. */
-  | { readonly type: 'released'; readonly session: number; readonly bufferIds: number[] }
-  /** Any other well-formed request; to be answered with {@link FdPlane.answer}, in any order. */
+  | { readonly type: 'released'; readonly session: number; readonly bufferIds: number[] };
+
+/** What wants something of the main thread. */
+export type FdPlaneArrival =
+  /** A client connected. It is not read from until {@link FdPlane.admit}. */
+  | { readonly type: 'connected'; readonly session: number; readonly peer: PeerCredentials }
+  /**
+   * A well-formed request; to be answered with {@link FdPlane.answer}, in any order. Its fds are of
+   * dma-bufs, memfds and sync_files, so that neither asking about them nor closing them blocks.
+   */
   | {
       readonly type: 'request';
       readonly session: number;
@@ -173,7 +179,10 @@ export interface FdPlaneOptions {
   readonly listener: Fd;
   /** Connections at once; one more gets GOODBYE with RESOURCE_EXHAUSTED. */
   readonly maxSessions: number;
-  /** Called on the event loop when {@link FdPlane.takeEvents} has something. */
+  /**
+   * Called on the event loop when there are bookings or arrivals; not again before {@link FdPlane.takeArrivals} has been
+   * called. To be taken in a later turn of the loop, or a storm of clients leaves no turn to anybody else.
+   */
   readonly onEvents: () => void;
 }
 
@@ -198,8 +207,10 @@ export interface FdPlane {
     payload: Uint8Array,
     fds?: readonly Fd[],
   ): void;
-  /** Takes all events that have come, in order. Cheap when there are none. */
-  takeEvents(): FdPlaneEvent[];
+  /** Takes all bookings, in order. Cheap when there are none. Never of a session whose arrival is yet to be taken. */
+  takeBookings(): FdPlaneBooking[];
+  /** Takes at most so many arrivals, in order. A client that left before its arrival was taken never was there. */
+  takeArrivals(most: number): FdPlaneArrival[];
   /** Ends all sessions with GOODBYE UNAVAILABLE and joins the thread. */
   close(): void;
 }
@@ -258,7 +269,7 @@ export interface NativeAddon {
   acceptStreams(listener: Fd, onConnection: OnConnection): StreamListener;
   /** Connects to a SOCK_SEQPACKET socket. Throws `ENOENT`, `ECONNREFUSED`, `EACCES`, `EAGAIN`. */
   connectSeqpacket(path: string, handlers: SeqpacketHandlers): SeqpacketSocket;
-  /** The peer of any connected Unix socket. */
+  /** The peer of any connected Unix socket. `ESRCH` if it has ended. */
   peerOf(socket: Fd): PeerCredentials;
   /** pidfd_open(2). `ESRCH` if there is no such process. */
   openPidfd(pid: number): Fd;

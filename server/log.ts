@@ -8,26 +8,30 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', '
 export type LogLevel = (typeof LOG_LEVELS)[number];
 export type Log = pino.Logger;
 
+const FLUSH_TIMEOUT_MS = 500;
 const MAX_UNWRITTEN_BYTES = 4 * 1024 * 1024;
 
 export interface LogSink {
   readonly log: Log;
-  /** Writes out what is still in memory; for the last moments of the process. */
-  flush(): void;
+  /** Writes out what is still in memory, for the last moments of the process. Waits for a reader only so long. */
+  flush(): Promise<void>;
 }
 
 export function openLog(level: LogLevel): LogSink {
   // Asynchronous and bounded: whoever reads stderr slowly loses lines, and does not stop the daemon.
   const destination = pino.destination({ dest: 2, sync: false, maxLength: MAX_UNWRITTEN_BYTES });
+  // It tries again for ever when nobody reads stderr any more, and pino calls it after fatal lines and at exit.
+  Object.assign(destination, { flushSync: () => undefined });
+  // Nobody reads: lines are lost, and the daemon goes on.
+  destination.on('error', () => undefined);
   const log = pino({ name: 'dmabufd', level }, destination);
   return {
     log,
     flush() {
-      try {
-        destination.flushSync();
-      } catch {
-        // Not open yet, or nobody reads any more.
-      }
+      return new Promise((resolve) => {
+        setTimeout(resolve, FLUSH_TIMEOUT_MS);
+        destination.flush(() => resolve());
+      });
     },
   };
 }

@@ -26,7 +26,6 @@ import {
 import { randomSecrets } from './runtime/secrets';
 import { SessionTokens } from './session-tokens';
 import { exitOnDefects, onStopSignal } from './shutdown';
-import { readVersion } from './version';
 
 /** How long calls may still take when the daemon stops. */
 const DRAIN_MS = 500;
@@ -34,14 +33,14 @@ const QUIET_POLL_MS = 10;
 const EXIT_REFUSED = 1;
 
 async function main(): Promise<void> {
-  const version = readVersion();
+  const { version }: { readonly version: string } = require('#manifest');
   const startedAtMs = systemClock.now();
   const memoryBytes = Math.min(totalmem(), constrainedMemory() || Number.POSITIVE_INFINITY);
   const config = parseConfig(process.argv, { version, environment: process.env, memoryBytes });
   const { log, flush } = openLog(config.logLevel);
   exitOnDefects(log, flush);
 
-  const directory = openDirectoryOrExit(config, log, flush);
+  const directory = await openDirectoryOrExit(config, log, flush);
   const heaps = await discoverHeaps(addon);
   for (const { description } of heaps) log.info({ heap: description }, 'heap probed');
 
@@ -53,7 +52,7 @@ async function main(): Promise<void> {
   const fdPlane = addon.startFdPlane({
     listener: directory.fdListener,
     maxSessions: limits.maxSessions,
-    onEvents: () => fdSessions.drain(),
+    onEvents: () => fdSessions.wake(),
   });
   const broker = new Broker({
     limits,
@@ -71,7 +70,7 @@ async function main(): Promise<void> {
     {
       peerOf: (connection) => connections.peerOf(connection),
       tokens,
-      drainFdPlane: () => fdSessions.drain(),
+      bookFdPlane: () => fdSessions.book(),
       log,
     },
     { version, startedAtMs },
@@ -84,13 +83,17 @@ async function main(): Promise<void> {
   onStopSignal(log, flush, () => stop({ connections, control, broker, fdPlane, directory }));
 }
 
-function openDirectoryOrExit(config: Config, log: Log, flush: () => void): RuntimeDirectory {
+async function openDirectoryOrExit(
+  config: Config,
+  log: Log,
+  flush: () => Promise<void>,
+): Promise<RuntimeDirectory> {
   try {
     return openRuntimeDirectory(addon, config.runtimeDirectory, config.socketMode);
   } catch (error) {
     if (!(error instanceof RuntimeDirectoryError)) throw error;
     log.fatal(error.message);
-    flush();
+    await flush();
     process.exit(EXIT_REFUSED);
   }
 }

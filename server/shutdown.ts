@@ -8,11 +8,14 @@ import type { Log } from './log';
 const STOP_TIMEOUT_MS = 3_000;
 const EXIT_DEFECT = 70;
 
-export function onStopSignal(log: Log, flush: () => void, stop: () => Promise<void>): void {
+export function onStopSignal(
+  log: Log,
+  flush: () => Promise<void>,
+  stop: () => Promise<void>,
+): void {
   let isStopping = false;
   const exit = (code: number) => {
-    flush();
-    process.exit(code);
+    void flush().then(() => process.exit(code));
   };
   const onSignal = (signal: NodeJS.Signals) => {
     log.info({ signal }, isStopping ? 'stopping already' : 'stopping');
@@ -37,11 +40,10 @@ export function onStopSignal(log: Log, flush: () => void, stop: () => Promise<vo
   process.on('SIGINT', onSignal);
 }
 
-export function exitOnDefects(log: Log, flush: () => void): void {
+export function exitOnDefects(log: Log, flush: () => Promise<void>): void {
   const onDefect = (error: unknown) => {
     log.fatal({ err: error }, 'a defect: the daemon ends');
-    flush();
-    process.exit(EXIT_DEFECT);
+    void flush().then(() => process.exit(EXIT_DEFECT));
   };
   process.on('uncaughtException', onDefect);
   process.on('unhandledRejection', onDefect);

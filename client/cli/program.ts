@@ -17,9 +17,12 @@ import { EXIT_CODES_HELP } from './exit-codes';
 import { addGlobalOptions } from './invocation';
 
 /** Misuse throws a CommanderError, after commander has written about it to stderr. */
+const { version }: { readonly version: string } = require('#manifest');
+
 export function buildProgram(toRun: readonly string[]): Command {
   const program = new Command('dmabufctl')
     .description('Asks and tells dmabufd, the broker for dma-bufs.')
+    .version(version)
     .exitOverride()
     .showHelpAfterError('(--help tells more)')
     .addHelpText('after', `\n${EXIT_CODES_HELP}`);

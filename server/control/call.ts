@@ -27,7 +27,7 @@ export interface CallContext {
   readonly peerOf: (connection: string) => Peer;
   readonly tokens: SessionTokens;
   /** Books what the fd plane has done before this call came. */
-  readonly drainFdPlane: () => void;
+  readonly bookFdPlane: () => void;
   readonly log: Log;
 }
 
@@ -119,7 +119,7 @@ export function unary<Request, Response>(
   handle: (request: Request, call: Call) => Response | Promise<Response>,
 ): handleUnaryCall<Request, Response> {
   const answer = async (unaryCall: ServerUnaryCall<Request, Response>) => {
-    context.drainFdPlane();
+    context.bookFdPlane();
     const call = new Call(unaryCall, context);
     try {
       return { call, response: await handle(unaryCall.request, call) };
@@ -132,7 +132,7 @@ export function unary<Request, Response>(
     answer(unaryCall).then(
       ({ call, response }) => {
         context.log.debug(
-          { path, pid: call.caller.peer.pid, session: call.caller.sessionId },
+          { path, peer: { pid: call.caller.peer.pid }, session: call.caller.sessionId },
           'call',
         );
         callback(null, response);

@@ -82,7 +82,10 @@ export class Connections {
       fd.close();
       const { pid, uid } = credentials;
       const level = error instanceof DomainError ? 'debug' : 'error';
-      this.log[level]({ pid, uid, err: error }, 'a connection to control.sock was refused');
+      this.log[level](
+        { peer: { pid, uid }, err: error },
+        'a connection to control.sock was refused',
+      );
     }
   }
 
@@ -92,7 +95,7 @@ export class Connections {
     this.isFull = this.connections.size >= this.maxConnections;
     if (this.isFull && !wasFull) {
       this.log.warn(
-        { limit: this.maxConnections, pid, uid },
+        { limit: this.maxConnections, peer: { pid, uid } },
         'no more connections to control.sock',
       );
     }
@@ -104,7 +107,8 @@ export class Connections {
     const socket = new Socket({ fd: fd.release(), readable: true, writable: true });
     this.accepted += 1;
     const name = `connection-${this.accepted}`;
-    const log = this.log.child({ connection: name, pid: peer.pid, uid: peer.uid });
+    const { pid, uid } = peer;
+    const log = this.log.child({ connection: name, peer: { pid, uid } });
     // What call.getPeer() answers; a Unix socket has no address of its own.
     Object.defineProperty(socket, 'remoteAddress', { value: name });
     this.connections.set(name, { peer, socket, probe, hasHungUp: false });

@@ -23,7 +23,7 @@ export function eventService(broker: Broker, context: CallContext): EventService
 }
 
 async function watch(broker: Broker, context: CallContext, stream: WatchCall): Promise<void> {
-  context.drainFdPlane();
+  context.bookFdPlane();
   const { caller } = new Call(stream, context);
   const feed = broker.watch(caller, stream.request.allSessions);
   const end = () => feed.end(new DomainError('cancelled', 'the call was cancelled'));
@@ -31,7 +31,10 @@ async function watch(broker: Broker, context: CallContext, stream: WatchCall): P
   if (stream.cancelled) end();
   // At once, so that the client knows from when on it is told.
   stream.sendMetadata(new Metadata());
-  context.log.debug({ pid: caller.peer.pid, session: caller.sessionId }, 'watching events');
+  context.log.debug(
+    { peer: { pid: caller.peer.pid }, session: caller.sessionId },
+    'watching events',
+  );
   await forward(feed, stream);
 }
 

@@ -3,7 +3,6 @@
  * itself; connections are accepted and identified in connections.ts.
  */
 import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
 import { loadContract } from '../../proto';
 import type { Broker } from '../domain/broker';
 import { accessService } from './access-service';
@@ -11,14 +10,15 @@ import { bufferService } from './buffer-service';
 import type { CallContext } from './call';
 import { daemonService } from './daemon-service';
 import { eventService } from './event-service';
+import { addHealth } from './health';
 import { heapService } from './heap-service';
 import { addReflection } from './reflection';
 import { shareService } from './share-service';
 
-/** No request of this contract comes near it. */
-const MAX_RECEIVED_MESSAGE_BYTES = 64 * 1024;
+/** No request of this contract comes near it: the longest has a cgroup of 4096 bytes. */
+const MAX_RECEIVED_MESSAGE_BYTES = 16 * 1024;
 /** Calls of one connection at once: those that wait for an access, mostly. */
-const MAX_CONCURRENT_CALLS = 256;
+const MAX_CONCURRENT_CALLS = 128;
 
 export interface ControlServer {
   readonly injector: ConnectionInjector;
@@ -45,15 +45,12 @@ export function createControlServer(
   server.addService(services.DaemonService.service, daemonService(broker, context, about));
   addReflection(server, definition);
   const names = ['', ...Object.values(services).flatMap(serviceName)];
-  const health = new HealthImplementation(
-    Object.fromEntries(names.map((name) => [name, 'SERVING'])),
-  );
-  health.addToServer(server);
+  const health = addHealth(server, names);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   return {
     injector,
     drain(graceMs) {
-      for (const name of names) health.setStatus(name, 'NOT_SERVING');
+      health.stop();
       injector.drain(graceMs);
     },
   };

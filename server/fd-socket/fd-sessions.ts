@@ -3,7 +3,7 @@
  * them, releases are booked, dma-bufs are adopted, fences cross. Every event is handled by itself: what goes wrong in one
  * is an answer to its client and touches no other.
  */
-import type { Fd, FdPlane, FdPlaneEvent, PeerCredentials } from '../../native';
+import type { Fd, FdPlane, FdPlaneArrival, FdPlaneBooking, PeerCredentials } from '../../native';
 import { Opcode } from '../../proto/fd-numbers';
 import type { Broker } from '../domain/broker';
 import { DomainError } from '../domain/errors';
@@ -17,7 +17,10 @@ import { OK, statusOf } from '../status';
 import { EMPTY, encodeBuffer, encodeFlags, encodeReason } from './answers';
 import { checkFdCount, parseAdopt, parseFence } from './requests';
 
-type Request = Extract<FdPlaneEvent, { type: 'request' }>;
+type Request = Extract<FdPlaneArrival, { type: 'request' }>;
+
+/** Arrivals in one turn of the event loop, so that a storm of clients leaves turns to everybody else. */
+const ARRIVALS_A_TURN = 16;
 
 interface Answer {
   readonly payload: Uint8Array;
@@ -34,23 +37,36 @@ export class FdSessions {
     private readonly log: Log,
   ) {}
 
+  /** Takes what has come in a later turn. The plane does not call again before. */
+  readonly wake = (): void => {
+    setImmediate(() => this.serve());
+  };
+
   /**
    * Books all that the plane has done so far. Called before each gRPC call too, so that a release which the
    * plane's thread has answered is in the ledger before a later call.
    */
-  drain(): void {
-    for (const event of this.plane.takeEvents()) {
-      const { session, type } = event;
-      try {
-        if (!isSessionId(session)) throw new Error(`the fd plane named a session ${session}`);
-        this.handle(session, event);
-      } catch (error) {
-        this.log.error({ session, type, err: error }, 'an event of the fd plane failed');
-      }
+  book(): void {
+    for (const booking of this.plane.takeBookings()) this.handle(booking);
+  }
+
+  /** Books, and serves those who wait longest. The plane wakes us again if there are more. */
+  serve(): void {
+    this.book();
+    for (const arrival of this.plane.takeArrivals(ARRIVALS_A_TURN)) this.handle(arrival);
+  }
+
+  private handle(event: FdPlaneBooking | FdPlaneArrival): void {
+    const { session, type } = event;
+    try {
+      if (!isSessionId(session)) throw new Error(`the fd plane named a session ${session}`);
+      this.dispatch(session, event);
+    } catch (error) {
+      this.log.error({ session, type, err: error }, 'an event of the fd plane failed');
     }
   }
 
-  private handle(session: SessionId, event: FdPlaneEvent): void {
+  private dispatch(session: SessionId, event: FdPlaneBooking | FdPlaneArrival): void {
     switch (event.type) {
       case 'connected':
         this.open(session, event.peer);
@@ -72,8 +88,7 @@ export class FdSessions {
       const peer = this.identify(credentials);
       this.broker.openSession(session, peer);
       this.plane.admit(session, this.tokens.issue(session, peer));
-      const { pid, uid, gid, comm, cgroup } = peer;
-      this.log.info({ session, pid, uid, gid, comm, cgroup }, 'session opened');
+      this.log.info({ session, peer }, 'session opened');
     } catch (error) {
       const { code, message } = statusOf(error, (defect) =>
         this.log.error({ session, err: defect }, 'a session could not be opened'),
@@ -87,7 +102,7 @@ export class FdSessions {
     this.tokens.forget(session);
     this.broker.closeSession(session, reason);
     if (peer === undefined) return;
-    this.log.info({ session, pid: peer.pid, uid: peer.uid, reason }, 'session closed');
+    this.log.info({ session, peer: { pid: peer.pid, uid: peer.uid }, reason }, 'session closed');
   }
 
   private release(session: SessionId, bufferId: number): void {

@@ -6,7 +6,9 @@ export function readFdinfo(fd: Fd): ReadonlyMap<string, string> {
   const entries = new Map<string, string>();
   for (const line of readFileSync(`/proc/self/fdinfo/${fd.number}`, 'utf8').split('\n')) {
     const colon = line.indexOf(':');
-    if (colon > 0) entries.set(line.slice(0, colon), line.slice(colon + 1).trim());
+    const key = line.slice(0, Math.max(colon, 0));
+    // The name comes last and is the client's choice, line feeds and all: what follows it is no field.
+    if (key !== '' && !entries.has(key)) entries.set(key, line.slice(colon + 1).trim());
   }
   return entries;
 }

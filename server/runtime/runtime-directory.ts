@@ -4,7 +4,7 @@
  * that are found while the lock is ours were left behind and are taken over.
  */
 import { chmodSync, lstatSync, mkdirSync, rmSync, type Stats } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { geteuid } from 'node:process';
 import type { Fd, NativeAddon } from '../../native';
 import { CONTROL_SOCKET_NAME, FD_SOCKET_NAME } from '../../proto';
@@ -30,9 +30,11 @@ export interface RuntimeDirectory {
 
 export function openRuntimeDirectory(
   addon: Pick<NativeAddon, 'lockFile' | 'listenUnix'>,
-  path: string,
+  givenPath: string,
   socketMode: number,
 ): RuntimeDirectory {
+  // Without a trailing slash, with which lstat would follow a symlink.
+  const path = resolve(givenPath);
   const sockets = [CONTROL_SOCKET_NAME, FD_SOCKET_NAME].map((name) => join(path, name));
   for (const socket of sockets) checkPathLength(socket);
   makeDirectory(path);

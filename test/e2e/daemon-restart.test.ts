@@ -1,4 +1,7 @@
-import { existsSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Broker, connect } from '../../client';
 import { FD_SOCKET_NAME } from '../../proto';
@@ -6,6 +9,7 @@ import { DaemonProcess } from './daemon-process';
 import { patience } from './slowness';
 
 const SIZE = 4096;
+const DAEMON = join(__dirname, '..', '..', 'server', 'main.js');
 
 /** What a broker says of itself, in order. */
 function recordOf(broker: Broker): string[] {
@@ -113,5 +117,25 @@ describe('one directory', () => {
     await expect(connect({ runtimeDirectory: daemon.runtimeDirectory })).rejects.toThrow(
       'no dmabufd at',
     );
+  });
+});
+
+describe('a daemon whose log nobody reads any more', () => {
+  test('still ends when it is asked to, and removes its sockets', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'dmabufd-unread-'));
+    const daemon = spawn(process.execPath, [DAEMON, '--runtime-dir', join(directory, 'run')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    try {
+      for await (const lines of daemon.stderr) if (String(lines).includes('"ready"')) break;
+      daemon.stderr.destroy();
+      const ended = once(daemon, 'exit', { signal: AbortSignal.timeout(patience()) });
+      daemon.kill('SIGTERM');
+      expect(await ended).toEqual([0, null]);
+      expect(existsSync(join(directory, 'run', FD_SOCKET_NAME))).toBe(false);
+    } finally {
+      daemon.kill('SIGKILL');
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 });

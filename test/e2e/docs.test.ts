@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DaemonProcess } from './daemon-process';
 import { dmabufctl } from './dmabufctl-process';
+import { patience, SLOWNESS } from './slowness';
 
 const run = promisify(execFile);
 const ROOT = dirname(require.resolve('../../../package.json'));
@@ -55,5 +57,30 @@ describe('docs/dmabufctl.md', () => {
     const codes = [...stdout.matchAll(/^ {2}(\d) {2}(.+)$/gm)];
     expect(codes).toHaveLength(8);
     for (const [, code, meaning] of codes) expect(page).toContain(`| ${code} | ${meaning}`);
+  });
+});
+
+describe('README.md', () => {
+  test('shows a session on the command line that works as it stands', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'dmabufd-readme-'));
+    const block = /^## On the command line\n\n```sh\n(.*?)^```$/ms.exec(
+      readFileSync(join(ROOT, 'README.md'), 'utf8'),
+    )?.[1];
+    // Elsewhere than where a reader may be trying it, with time for an emulated machine, and in a shell that takes aliases.
+    const script = (block ?? '')
+      .replaceAll('/tmp/dmabufd-try', join(directory, 'try'))
+      .replaceAll('sleep 1', `sleep ${SLOWNESS > 1 ? 20 : 1}`);
+    expect(script).toContain(directory);
+    try {
+      const { stdout } = await run('bash', ['-O', 'expand_aliases', '-m', '-c', script], {
+        cwd: ROOT,
+        timeout: patience(60_000),
+      });
+      expect(stdout).toContain('wrote 6 B');
+      expect(stdout).toMatch(/^hello$/m);
+      expect(stdout).toMatch(/^ID /m);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 });

@@ -44,7 +44,7 @@ describe('while one thread receives fds and another forks and execs', () => {
       onClosed: () => undefined,
     });
     await until(() => {
-      for (const event of plane.takeEvents()) {
+      for (const event of plane.takeArrivals(16)) {
         if (event.type !== 'connected') continue;
         event.peer.pidfd?.close();
         for (const bufferId of ids)

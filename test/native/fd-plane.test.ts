@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import addon, {
   type Fd,
   type FdPlane,
-  type FdPlaneEvent,
+  type FdPlaneArrival,
+  type FdPlaneBooking,
   type PeerCredentials,
 } from '../../native';
 import { expectNoFdLeak, openFds } from './open-fds';
@@ -23,6 +24,8 @@ const FAILED_PRECONDITION = 9;
 const UNAVAILABLE = 14;
 const TOKEN = new Uint8Array(32).fill(7);
 
+type FdPlaneEvent = FdPlaneBooking | FdPlaneArrival;
+
 /** A plane on a socket of its own, with the events that it told. */
 class Plane implements Disposable {
   readonly directory = new Directory();
@@ -36,7 +39,7 @@ class Plane implements Disposable {
       maxSessions,
       onEvents: () => {
         this.wakes++;
-        this.events.push(...this.plane.takeEvents());
+        this.events.push(...this.plane.takeBookings(), ...this.plane.takeArrivals(16));
       },
     });
   }
@@ -425,7 +428,8 @@ describe('the fd plane', () => {
     });
     await until(() => client.closed !== null, 'the end of the connection');
     plane.plane.close();
-    expect(plane.plane.takeEvents()).toEqual([]);
+    expect(plane.plane.takeBookings()).toEqual([]);
+    expect(plane.plane.takeArrivals(16)).toEqual([]);
   });
 
   it('takes calls about a session that has ended for nothing', async () => {

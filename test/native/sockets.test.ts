@@ -60,7 +60,7 @@ describe('a seqpacket connection', () => {
     const closed = once(receiver, 'close');
     let session = 0;
     await until(() => {
-      for (const event of plane.takeEvents()) {
+      for (const event of plane.takeArrivals(16)) {
         if (event.type !== 'connected') continue;
         session = event.session;
         event.peer.pidfd?.close();

@@ -14,7 +14,7 @@ interface Options extends OpeningOptions {
 export function addWriteCommand(program: Command): void {
   const command = program.command('write').description('copy a file or stdin into a shared buffer');
   addOpeningOptions(command)
-    .requiredOption('--input <file>', 'the bytes (-: stdin)')
+    .option('--input <file>', 'the bytes', '-')
     .option('--offset <size>', 'where in the buffer to begin (default: 0)', size)
     .action(async (name: string | undefined, options: Options, self: Command) => {
       const invocation = invocationOf(self);

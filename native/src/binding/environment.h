@@ -25,4 +25,13 @@ inline void* take_internal(const Napi::CallbackInfo& info) {
   return info[0].As<Napi::External<void>>().Data();
 }
 
+// Throws unless `this` is an object of the class with this tag. Node-API checks the receiver of methods, but not of accessors,
+// which anybody can take from the prototype and apply to another wrapped object.
+inline void check_receiver(const Napi::CallbackInfo& info, const napi_type_tag& tag) {
+  const Napi::Value receiver = info.This();
+  if (!receiver.IsObject() || !receiver.As<Napi::Object>().CheckTypeTag(&tag)) {
+    throw Napi::TypeError::New(info.Env(), "Illegal invocation");
+  }
+}
+
 }  // namespace dmabufd

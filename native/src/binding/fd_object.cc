@@ -72,10 +72,12 @@ UniqueFd FdObject::take_out(Napi::Env env) {
 }
 
 Napi::Value FdObject::number(const Napi::CallbackInfo& info) {
+  check_receiver(info, kFdTag);
   return Napi::Number::New(info.Env(), open_fd(info.Env())->get());
 }
 
 Napi::Value FdObject::closed(const Napi::CallbackInfo& info) {
+  check_receiver(info, kFdTag);
   return Napi::Boolean::New(info.Env(), fd_ == nullptr);
 }
 

@@ -50,6 +50,27 @@ class EventWriter {
   Napi::Object event_;
 };
 
+// Calls onEvents on the event loop. Written against Node-API itself: node-addon-api's wrapper throws through C frames when the
+// environment (a worker that is terminated) is closing.
+void call_on_events(napi_env env, napi_value on_events, void*, void*) {
+  napi_value global = nullptr;
+  if (env == nullptr || napi_get_global(env, &global) != napi_ok) return;
+  // What it throws is an uncaught exception: Node-API sees to that when this returns.
+  (void)napi_call_function(env, global, on_events, 0, nullptr, nullptr);
+}
+
+template <typename Event>
+Napi::Value events_to_js(Napi::Env env, std::vector<Event>& events) {
+  Napi::Array result = Napi::Array::New(env, events.size());
+  for (uint32_t i = 0; i < events.size(); i++) {
+    Napi::Object event = Napi::Object::New(env);
+    event.Set("session", number(env, events[i].session));
+    std::visit(EventWriter(env, event), events[i].what);
+    result.Set(i, event);
+  }
+  return result;
+}
+
 }  // namespace
 
 Napi::Function FdPlaneObject::define(Napi::Env env) {
@@ -57,7 +78,8 @@ Napi::Function FdPlaneObject::define(Napi::Env env) {
       env, "FdPlane",
       {InstanceMethod<&FdPlaneObject::admit>("admit"), InstanceMethod<&FdPlaneObject::dismiss>("dismiss"),
        InstanceMethod<&FdPlaneObject::put_lease>("putLease"), InstanceMethod<&FdPlaneObject::drop_lease>("dropLease"),
-       InstanceMethod<&FdPlaneObject::answer>("answer"), InstanceMethod<&FdPlaneObject::take_events>("takeEvents"),
+       InstanceMethod<&FdPlaneObject::answer>("answer"), InstanceMethod<&FdPlaneObject::take_bookings>("takeBookings"),
+       InstanceMethod<&FdPlaneObject::take_arrivals>("takeArrivals"),
        InstanceMethod<&FdPlaneObject::close>("close")});
 }
 
@@ -68,16 +90,20 @@ FdPlaneObject::FdPlaneObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
 FdPlaneObject::~FdPlaneObject() { stop(); }
 
 void FdPlaneObject::start(UniqueFd listener, size_t max_sessions, const Napi::Function& on_events) {
-  wake_ = Napi::ThreadSafeFunction::New(Env(), on_events, "dmabufd fd plane", 0, 1);
-  const Napi::ThreadSafeFunction wake = wake_;
-  plane_ = std::make_unique<FdPlane>(std::move(listener), max_sessions, [wake] { wake.NonBlockingCall(); });
+  const Napi::String name = Napi::String::New(Env(), "dmabufd fd plane");
+  const napi_status created = napi_create_threadsafe_function(Env(), on_events, nullptr, name, 0, 1, nullptr, nullptr,
+                                                              nullptr, call_on_events, &wake_);
+  if (created != napi_ok) throw Napi::Error::New(Env());
+  plane_ = std::make_unique<FdPlane>(std::move(listener), max_sessions, [wake = wake_] {
+    (void)napi_call_threadsafe_function(wake, nullptr, napi_tsfn_nonblocking);
+  });
   Ref();
 }
 
 void FdPlaneObject::stop() {
   if (plane_ == nullptr) return;
   plane_.reset();
-  wake_.Release();
+  (void)napi_release_threadsafe_function(wake_, napi_tsfn_release);
 }
 
 void FdPlaneObject::admit(const Napi::CallbackInfo& info) {
@@ -126,18 +152,17 @@ void FdPlaneObject::answer(const Napi::CallbackInfo& info) {
   if (plane_ != nullptr) plane_->answer(session, header, payload, std::move(fds));
 }
 
-Napi::Value FdPlaneObject::take_events(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  std::vector<FdPlaneEvent> events;
-  if (plane_ != nullptr) events = plane_->take_events();
-  Napi::Array result = Napi::Array::New(env, events.size());
-  for (uint32_t i = 0; i < events.size(); i++) {
-    Napi::Object event = Napi::Object::New(env);
-    event.Set("session", number(env, events[i].session));
-    std::visit(EventWriter(env, event), events[i].what);
-    result.Set(i, event);
-  }
-  return result;
+Napi::Value FdPlaneObject::take_bookings(const Napi::CallbackInfo& info) {
+  std::vector<FdPlaneBooking> bookings;
+  if (plane_ != nullptr) bookings = plane_->take_bookings();
+  return events_to_js(info.Env(), bookings);
+}
+
+Napi::Value FdPlaneObject::take_arrivals(const Napi::CallbackInfo& info) {
+  const uint32_t most = to_uint32(info[0], "most");
+  std::vector<FdPlaneArrival> arrivals;
+  if (plane_ != nullptr) arrivals = plane_->take_arrivals(most);
+  return events_to_js(info.Env(), arrivals);
 }
 
 void FdPlaneObject::close(const Napi::CallbackInfo&) {

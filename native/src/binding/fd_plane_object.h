@@ -31,10 +31,11 @@ class FdPlaneObject : public Napi::ObjectWrap<FdPlaneObject> {
   void put_lease(const Napi::CallbackInfo& info);
   void drop_lease(const Napi::CallbackInfo& info);
   void answer(const Napi::CallbackInfo& info);
-  Napi::Value take_events(const Napi::CallbackInfo& info);
+  Napi::Value take_bookings(const Napi::CallbackInfo& info);
+  Napi::Value take_arrivals(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
 
-  Napi::ThreadSafeFunction wake_;
+  napi_threadsafe_function wake_ = nullptr;
   std::unique_ptr<FdPlane> plane_;
 };
 

@@ -9,6 +9,8 @@
 namespace dmabufd {
 namespace {
 
+constexpr napi_type_tag kMappingTag{0x646d616275666431, 0x6d617070696e6721};
+
 Napi::Uint8Array to_uint8_array(const Napi::Value& value, const char* name) {
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
     throw Napi::TypeError::New(value.Env(), std::string(name) + " must be a Uint8Array");
@@ -32,7 +34,9 @@ MappingObject::MappingObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<MappingObject>(info),
       region_(std::move(*static_cast<std::shared_ptr<MappedRegion>*>(take_internal(info)))),
       length_(region_->length()),
-      writable_(region_->writable()) {}
+      writable_(region_->writable()) {
+  info.This().As<Napi::Object>().TypeTag(&kMappingTag);
+}
 
 const std::shared_ptr<MappedRegion>& MappingObject::region(Napi::Env env) const {
   if (region_ == nullptr) throw to_js_error(env, SystemError(EFAULT, "Mapping"));
@@ -51,12 +55,17 @@ void MappingObject::detach_view() {
 }
 
 Napi::Value MappingObject::length(const Napi::CallbackInfo& info) {
+  check_receiver(info, kMappingTag);
   return Napi::Number::New(info.Env(), static_cast<double>(length_));
 }
 
-Napi::Value MappingObject::writable(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), writable_); }
+Napi::Value MappingObject::writable(const Napi::CallbackInfo& info) {
+  check_receiver(info, kMappingTag);
+  return Napi::Boolean::New(info.Env(), writable_);
+}
 
 Napi::Value MappingObject::mapped(const Napi::CallbackInfo& info) {
+  check_receiver(info, kMappingTag);
   return Napi::Boolean::New(info.Env(), region_ != nullptr);
 }
 

@@ -25,8 +25,12 @@ struct PollHandle::State {
 
   static void ready(uv_poll_t* poll, int status, int events) {
     auto* state = static_cast<State*>(poll->data);
-    const Napi::HandleScope scope(state->env);
-    state->on_ready(status < 0 ? UV_READABLE | UV_WRITABLE : events);
+    try {
+      const Napi::HandleScope scope(state->env);
+      state->on_ready(status < 0 ? UV_READABLE | UV_WRITABLE : events);
+    } catch (const Napi::Error&) {
+      // Values could not be made because the environment is closing. What callbacks throw never comes here (JsCallback).
+    }
   }
 };
 

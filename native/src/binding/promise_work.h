@@ -40,10 +40,19 @@ class PromiseWork : public Napi::AsyncWorker {
     }
   }
 
-  void OnOK() override {
-    const Napi::HandleScope scope(Env());
-    if (failure_.has_value()) return deferred_.Reject(to_js_error(Env(), *failure_).Value());
-    deferred_.Resolve(to_js_(Env(), std::move(*result_)));
+  void OnWorkComplete(Napi::Env env, napi_status status) override {
+    try {
+      const Napi::HandleScope scope(env);
+      if (status == napi_ok) settle(env);
+    } catch (const Napi::Error&) {
+      // The environment is closing (a worker that is terminated): no JavaScript runs, and nobody waits any more.
+    }
+    Destroy();
+  }
+
+  void settle(Napi::Env env) {
+    if (failure_.has_value()) return deferred_.Reject(to_js_error(env, *failure_).Value());
+    deferred_.Resolve(to_js_(env, std::move(*result_)));
   }
 
   Napi::Promise::Deferred deferred_;

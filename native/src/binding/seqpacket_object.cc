@@ -19,6 +19,7 @@ namespace {
 constexpr size_t kMaxDatagram = 65536;
 // How many datagrams are taken in one turn of the event loop.
 constexpr int kFairShare = 64;
+constexpr napi_type_tag kSeqpacketTag{0x646d616275666431, 0x7365717061636b74};
 
 }  // namespace
 
@@ -32,6 +33,7 @@ Napi::Function SeqpacketObject::define(Napi::Env env) {
 
 SeqpacketObject::SeqpacketObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SeqpacketObject>(info) {
   take_internal(info);
+  info.This().As<Napi::Object>().TypeTag(&kSeqpacketTag);
 }
 
 void SeqpacketObject::open(UniqueFd socket, const Napi::Object& handlers) {
@@ -104,6 +106,7 @@ void SeqpacketObject::close_now() {
 }
 
 Napi::Value SeqpacketObject::peer(const Napi::CallbackInfo& info) {
+  check_receiver(info, kSeqpacketTag);
   const Napi::Env env = info.Env();
   if (!socket_.valid()) throw to_js_error(env, SystemError(EBADF, "SeqpacketSocket"));
   return to_js(env, call_core(env, [&] { return peer_credentials(socket_.get()); }));

@@ -5,17 +5,20 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-#include <csignal>
+#include <algorithm>
+#include <system_error>
 #include <utility>
 
+#include "fd_plane/quiet_thread.h"
 #include "kernel/system_error.h"
 
 namespace dmabufd {
 namespace {
 
-// What an epoll event is about: the listener, the wake-up, or a session's socket (even) or pidfd (odd).
+// What an epoll event is about: the listener, stop(), the receiver, or a session's socket (even) or pidfd (odd).
 constexpr uint64_t kListenerTag = UINT64_MAX;
 constexpr uint64_t kWakeTag = UINT64_MAX - 1;
+constexpr uint64_t kReceiverTag = UINT64_MAX - 2;
 constexpr uint64_t socket_tag(uint64_t session) { return session << 1; }
 constexpr uint64_t pidfd_tag(uint64_t session) { return (session << 1) | 1; }
 
@@ -23,20 +26,9 @@ constexpr int kMaxEvents = 64;
 // How many datagrams one session may have in a row before the others have their turn.
 constexpr int kFairShare = 32;
 
-// A thread of the daemon takes no signals: they are the main thread's.
-std::thread start_without_signals(std::function<void()> run) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
-  std::thread thread(std::move(run));
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread;
-}
-
 UniqueFd duplicate(const UniqueFd& fd) {
   if (!fd.valid()) return UniqueFd();
-  return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+  return UniqueFd(check(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0), "fcntl(F_DUPFD_CLOEXEC)"));
 }
 
 }  // namespace
@@ -49,7 +41,8 @@ FdPlane::FdPlane(UniqueFd listener, size_t max_sessions, std::function<void()> o
       on_events_(std::move(on_events)) {
   watch(acceptor_.listener(), kListenerTag, EPOLLIN);
   watch(wake_.get(), kWakeTag, EPOLLIN);
-  thread_ = start_without_signals([this] { run(); });
+  watch(receiver_.wake_fd(), kReceiverTag, EPOLLIN);
+  thread_ = start_quiet_thread([this] { run(); });
 }
 
 FdPlane::~FdPlane() { stop(); }
@@ -62,10 +55,11 @@ void FdPlane::stop() noexcept {
   const Lock lock(mutex_);
   for (auto& [id, session] : sessions_) {
     session->dismiss(DMABUFD_FD_UNAVAILABLE, "the daemon stops");
-    session->discard_unread();
+    receiver_.dispose(session->shared_socket());
   }
   sessions_.clear();
-  events_.clear();
+  bookings_.clear();
+  arrivals_.clear();
 }
 
 template <typename Action>
@@ -98,16 +92,26 @@ void FdPlane::answer(uint64_t session, const AnswerHeader& header, const std::ve
   with(session, [&](Session& found) { found.answer(header, payload, std::move(fds)); });
 }
 
-std::vector<FdPlaneEvent> FdPlane::take_events() {
+std::vector<FdPlaneBooking> FdPlane::take_bookings() {
   const Lock lock(mutex_);
-  untaken_disconnects_ = 0;
-  return std::exchange(events_, {});
+  unbooked_ends_ = 0;
+  return std::exchange(bookings_, {});
 }
 
-void FdPlane::push(FdPlaneEvent event) {
-  const bool first = events_.empty();
-  events_.push_back(std::move(event));
-  if (first) on_events_();
+std::vector<FdPlaneArrival> FdPlane::take_arrivals(size_t most) {
+  const Lock lock(mutex_);
+  signalled_ = false;
+  const auto end = arrivals_.begin() + static_cast<std::ptrdiff_t>(std::min(most, arrivals_.size()));
+  std::vector<FdPlaneArrival> taken(std::make_move_iterator(arrivals_.begin()), std::make_move_iterator(end));
+  arrivals_.erase(arrivals_.begin(), end);
+  if (!arrivals_.empty()) signal();
+  return taken;
+}
+
+void FdPlane::signal() {
+  if (signalled_) return;
+  signalled_ = true;
+  on_events_();
 }
 
 void FdPlane::watch(int fd, uint64_t tag, uint32_t events) {
@@ -139,6 +143,7 @@ void FdPlane::run() {
 void FdPlane::handle(uint64_t tag, uint32_t events) {
   if (tag == kWakeTag) return;  // only stop() wakes
   if (tag == kListenerTag) return accept_all();
+  if (tag == kReceiverTag) return take_deliveries();
   const Lock lock(mutex_);
   const auto found = sessions_.find(tag >> 1);
   if (found == sessions_.end()) return;  // ended by an event before this one
@@ -152,49 +157,69 @@ void FdPlane::handle(uint64_t tag, uint32_t events) {
 
 void FdPlane::accept_all() {
   for (int i = 0; i < kFairShare; i++) {
-    UniqueFd connection = acceptor_.accept();
-    if (!connection.valid()) return;
     try {
+      UniqueFd connection = acceptor_.accept();
+      if (!connection.valid()) return;
       accept_one(std::move(connection));
     } catch (const SystemError&) {
-      // No fd left to watch or identify it with: the connection is closed, which is all that it can be told.
+      // It was gone before it could be identified, or there is no fd left to watch it with: it is closed, which is
+      // all that it can be told.
     }
   }
 }
 
 void FdPlane::accept_one(UniqueFd connection) {
-  PeerCredentials peer = peer_credentials(connection.get());
+  const SharedFd socket = share(std::move(connection));
+  // Whatever becomes of it, what it has sent already is never closed on this thread.
+  struct Disposal {
+    Receiver& receiver;
+    SharedFd socket;
+    ~Disposal() {
+      if (socket != nullptr) receiver.dispose(socket);
+    }
+  } disposal{receiver_, socket};
+  PeerCredentials peer = peer_credentials(socket->get());
   const Lock lock(mutex_);
-  auto session = std::make_unique<Session>(++last_session_, std::move(connection), duplicate(peer.pidfd));
-  if (sessions_.size() + untaken_disconnects_ >= max_sessions_) {
-    session->dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED,
-                     "the daemon has its " + std::to_string(max_sessions_) + " sessions; try again later");
-    session->discard_unread();
-    return;
+  auto session = std::make_unique<Session>(++last_session_, socket, duplicate(peer.pidfd));
+  if (sessions_.size() + unbooked_ends_ + receiver_.busy() >= max_sessions_) {
+    return session->dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED,
+                            "the daemon has its " + std::to_string(max_sessions_) + " sessions; try again later");
   }
   const uint64_t id = session->id();
   watch(session->socket(), socket_tag(id), 0);
   if (session->pidfd() >= 0) watch(session->pidfd(), pidfd_tag(id), EPOLLIN);
   sessions_.emplace(id, std::move(session));
-  push({id, SessionConnected{std::move(peer)}});
+  disposal.socket.reset();
+  arrivals_.push_back({id, SessionConnected{std::move(peer)}});
+  signal();
 }
 
 void FdPlane::read_from(Session& session) {
   for (int i = 0; i < kFairShare && session.may_read(); i++) {
-    Datagram datagram;
+    size_t length = 0;
     try {
-      switch (receive_datagram(session.socket(), buffer_, sizeof(buffer_), datagram)) {
-        case Received::kNothing:
+      switch (peek_datagram(session.socket(), buffer_, sizeof(buffer_), length)) {
+        case Peeked::kNothing:
           return rearm(session);
-        case Received::kClosed:
+        case Peeked::kClosed:
           return end(session, "the connection was closed");
-        case Received::kTruncated:
-          session.dismiss(DMABUFD_FD_FAILED_PRECONDITION,
-                          "protocol violation: a datagram over " + std::to_string(sizeof(buffer_)) +
-                              " bytes, or with fds that could not be received");
+        case Peeked::kCarriesFds:
+          receive_elsewhere(session);
           break;
-        case Received::kDatagram:
-          take_request(session, datagram.length, std::move(datagram.fds));
+        case Peeked::kTooLarge:
+          session.dismiss(DMABUFD_FD_FAILED_PRECONDITION,
+                          "protocol violation: a datagram over " + std::to_string(sizeof(buffer_)) + " bytes");
+          break;
+        case Peeked::kDatagram: {
+          consume_peeked(session.socket());
+          Request request{};
+          const std::string violation = parse_request(buffer_, length, 0, request);
+          if (violation.empty()) {
+            take_request(session, request, {});
+          } else {
+            session.dismiss(DMABUFD_FD_FAILED_PRECONDITION, "protocol violation: " + violation);
+          }
+        }
       }
     } catch (const SystemError&) {
       return end(session, "the connection was reset");
@@ -203,30 +228,87 @@ void FdPlane::read_from(Session& session) {
   rearm(session);
 }
 
-void FdPlane::take_request(Session& session, size_t length, std::vector<UniqueFd> fds) {
-  Request request{};
-  const std::string violation = parse_request(buffer_, length, fds.size(), request);
-  if (!violation.empty()) {
-    return session.dismiss(DMABUFD_FD_FAILED_PRECONDITION, "protocol violation: " + violation);
+void FdPlane::receive_elsewhere(Session& session) {
+  try {
+    receiver_.receive(session.id(), session.shared_socket());
+    session.set_receiving(true);
+  } catch (const std::system_error&) {
+    session.dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED, "the daemon cannot receive fds now; try again later");
   }
+}
+
+void FdPlane::take_deliveries() {
+  for (Delivery& delivery : receiver_.take()) {
+    const Lock lock(mutex_);
+    const auto found = sessions_.find(delivery.session);
+    if (found == sessions_.end()) continue;
+    Session& session = *found->second;
+    session.set_receiving(false);
+    take_delivery(session, std::move(delivery));
+  }
+}
+
+void FdPlane::take_delivery(Session& session, Delivery delivery) {
+  if (delivery.outcome == Received::kClosed) return end(session, "the connection was closed");
+  if (delivery.outcome == Received::kTruncated) {
+    session.dismiss(DMABUFD_FD_FAILED_PRECONDITION, "protocol violation: a datagram over " +
+                                                        std::to_string(DMABUFD_FD_MAX_DATAGRAM) +
+                                                        " bytes, or with fds that could not be received");
+  } else if (delivery.outcome == Received::kDatagram) {
+    Request request{};
+    const std::string violation =
+        parse_request(delivery.bytes.data(), delivery.bytes.size(), delivery.fd_count, request);
+    if (!violation.empty()) {
+      session.dismiss(DMABUFD_FD_FAILED_PRECONDITION, "protocol violation: " + violation);
+    } else if (!delivery.other_kind.empty()) {
+      session.refuse(request, DMABUFD_FD_INVALID_ARGUMENT,
+                     "the fd is " + delivery.other_kind +
+                         "; it must be a dma-buf or a memfd sealed with F_SEAL_SHRINK (ADOPT), or a sync_file "
+                         "(IMPORT_FENCE)");
+    } else {
+      take_request(session, request, std::move(delivery.fds));
+    }
+  }
+  rearm(session);
+}
+
+void FdPlane::take_request(Session& session, const Request& request, std::vector<UniqueFd> fds) {
   if (request.opcode == DMABUFD_FD_FETCH) return session.fetch(request);
   if (request.opcode == DMABUFD_FD_RELEASE) {
     std::vector<uint64_t> released = session.release(request);
-    if (!released.empty()) push({session.id(), LeasesReleased{std::move(released)}});
-    return;
+    if (released.empty()) return;
+    bookings_.push_back({session.id(), LeasesReleased{std::move(released)}});
+    return signal();
   }
   session.postpone();
   std::vector<uint8_t> payload(request.payload, request.payload + request.payload_length);
-  push({session.id(), RequestReceived{request.opcode, request.serial, std::move(payload), std::move(fds)}});
+  arrivals_.push_back(
+      {session.id(), RequestReceived{request.opcode, request.serial, std::move(payload), std::move(fds)}});
+  signal();
 }
 
 void FdPlane::end(Session& session, const std::string& reason) {
-  session.discard_unread();
   const uint64_t id = session.id();
   const std::string why = session.end_reason().empty() ? reason : session.end_reason();
+  receiver_.dispose(session.shared_socket());
   sessions_.erase(id);
-  untaken_disconnects_++;
-  push({id, SessionDisconnected{why}});
+  // Of a session that the main thread has not heard of it never hears: whoever only connects and leaves costs it nothing.
+  if (forget_arrivals_of(id)) return;
+  unbooked_ends_++;
+  bookings_.push_back({id, SessionDisconnected{why}});
+  signal();
+}
+
+// Returns whether its connecting was among them.
+bool FdPlane::forget_arrivals_of(uint64_t session) {
+  bool unheard_of = false;
+  const auto is_of = [&](const FdPlaneArrival& arrival) {
+    if (arrival.session != session) return false;
+    unheard_of = unheard_of || std::holds_alternative<SessionConnected>(arrival.what);
+    return true;
+  };
+  arrivals_.erase(std::remove_if(arrivals_.begin(), arrivals_.end(), is_of), arrivals_.end());
+  return unheard_of;
 }
 
 }  // namespace dmabufd

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -19,6 +20,7 @@
 #include <variant>
 #include <vector>
 
+#include "fd_plane/receiver.h"
 #include "fd_plane/session.h"
 #include "socket/acceptor.h"
 #include "socket/datagram.h"
@@ -42,14 +44,22 @@ struct RequestReceived {
   std::vector<UniqueFd> fds;
 };
 
-struct FdPlaneEvent {
+// What has happened already, and only has to be booked: cheap, and never left for later.
+struct FdPlaneBooking {
   uint64_t session;
-  std::variant<SessionConnected, SessionDisconnected, LeasesReleased, RequestReceived> what;
+  std::variant<SessionDisconnected, LeasesReleased> what;
+};
+
+// What wants something of the main thread, which takes it at its own pace.
+struct FdPlaneArrival {
+  uint64_t session;
+  std::variant<SessionConnected, RequestReceived> what;
 };
 
 class FdPlane {
  public:
-  // `on_events` is called from any thread, with the lock held, when the first event of a batch is there to be taken.
+  // `on_events` is called from any thread, with the lock held, when there is something to take; not again before
+  // take_arrivals() has been called.
   FdPlane(UniqueFd listener, size_t max_sessions, std::function<void()> on_events);
   ~FdPlane();
   FdPlane(const FdPlane&) = delete;
@@ -65,7 +75,10 @@ class FdPlane {
   void answer(uint64_t session, const AnswerHeader& header, const std::vector<uint8_t>& payload,
               std::vector<SharedFd> fds);
 
-  std::vector<FdPlaneEvent> take_events();
+  // All bookings. None is of a session whose arrival has not been taken.
+  std::vector<FdPlaneBooking> take_bookings();
+  // The first `most` arrivals.
+  std::vector<FdPlaneArrival> take_arrivals(size_t most);
 
   // Says GOODBYE to every session and ends the thread. Does nothing the second time.
   void stop() noexcept;
@@ -79,11 +92,15 @@ class FdPlane {
   void accept_all();
   void accept_one(UniqueFd connection);
   void read_from(Session& session);
-  void take_request(Session& session, size_t length, std::vector<UniqueFd> fds);
+  void receive_elsewhere(Session& session);
+  void take_deliveries();
+  void take_delivery(Session& session, Delivery delivery);
+  void take_request(Session& session, const Request& request, std::vector<UniqueFd> fds);
   void end(Session& session, const std::string& reason);
+  bool forget_arrivals_of(uint64_t session);
   void watch(int fd, uint64_t tag, uint32_t events);
   void rearm(Session& session);
-  void push(FdPlaneEvent event);
+  void signal();
   template <typename Action>
   void with(uint64_t session, Action action);
 
@@ -94,8 +111,11 @@ class FdPlane {
   const std::function<void()> on_events_;
   std::mutex mutex_;
   SessionMap sessions_;                // guarded by mutex_
-  std::vector<FdPlaneEvent> events_;   // guarded by mutex_
-  size_t untaken_disconnects_ = 0;     // guarded by mutex_; they count as sessions, which bounds events_
+  std::vector<FdPlaneBooking> bookings_;  // guarded by mutex_
+  std::deque<FdPlaneArrival> arrivals_;   // guarded by mutex_
+  size_t unbooked_ends_ = 0;              // guarded by mutex_; they count as sessions, which bounds bookings_
+  bool signalled_ = false;                // guarded by mutex_
+  Receiver receiver_;
   uint64_t last_session_ = 0;          // of the thread alone
   uint8_t buffer_[DMABUFD_FD_MAX_DATAGRAM]{};  // of the thread alone
   std::atomic<bool> stopping_{false};

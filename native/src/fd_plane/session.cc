@@ -13,8 +13,6 @@
 namespace dmabufd {
 namespace {
 
-constexpr int kMaxDiscarded = 1024;
-
 dmabufd_fd_buffer wire_buffer(uint64_t buffer_id, const TableRow& row) {
   dmabufd_fd_buffer buffer{};
   buffer.buffer_id = htole64(buffer_id);
@@ -33,7 +31,7 @@ std::string not_leased(uint64_t buffer_id) {
 
 }  // namespace
 
-Session::Session(uint64_t id, UniqueFd socket, UniqueFd pidfd)
+Session::Session(uint64_t id, SharedFd socket, UniqueFd pidfd)
     : id_(id), socket_(std::move(socket)), pidfd_(std::move(pidfd)) {}
 
 void Session::welcome(const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES]) {
@@ -58,7 +56,7 @@ void Session::fetch(const Request& request) {
   fds.reserve(ids.size());
   for (const uint64_t id : ids) {
     const auto row = rows_.find(id);
-    if (row == rows_.end()) return send_text(answer_to(request, DMABUFD_FD_NOT_FOUND), not_leased(id));
+    if (row == rows_.end()) return refuse(request, DMABUFD_FD_NOT_FOUND, not_leased(id));
     buffers.push_back(wire_buffer(id, row->second));
     fds.push_back(row->second.fd);
   }
@@ -69,7 +67,7 @@ std::vector<uint64_t> Session::release(const Request& request) {
   std::vector<uint64_t> ids = request.buffer_ids();
   for (const uint64_t id : ids) {
     if (rows_.count(id) == 0) {
-      send_text(answer_to(request, DMABUFD_FD_NOT_FOUND), not_leased(id));
+      refuse(request, DMABUFD_FD_NOT_FOUND, not_leased(id));
       return {};
     }
   }
@@ -77,6 +75,10 @@ std::vector<uint64_t> Session::release(const Request& request) {
   for (auto id = ids.begin(); id != ids.end();) id = rows_.erase(*id) == 1 ? id + 1 : ids.erase(id);
   send(answer_to(request, DMABUFD_FD_OK), nullptr, 0, {});
   return ids;
+}
+
+void Session::refuse(const Request& request, uint32_t status, const std::string& reason) {
+  send_text(answer_to(request, status), reason);
 }
 
 void Session::answer(const AnswerHeader& header, const std::vector<uint8_t>& payload, std::vector<SharedFd> fds) {
@@ -115,11 +117,25 @@ bool Session::try_send(const Outgoing& datagram) {
   try {
     return send_datagram(socket(), datagram.bytes.data(), datagram.bytes.size(), fds, count);
   } catch (const SystemError& failure) {
-    // ETOOMANYREFS: the fds that the daemon has in flight, to clients that do not take them, are as many as it may
-    // have open (unix(7)). Like any other failure it costs the client that is being answered its connection.
+    if (failure.error() == ETOOMANYREFS && !datagram.fds.empty()) return send_without_fds(datagram);
     break_off(std::string("cannot answer: ") + ::strerrordesc_np(failure.error()));
     return true;
   }
+}
+
+// As many fds of the daemon are in flight, to clients that do not take them, as it may have open (unix(7)). That is no
+// fault of the client that asks now: it is told to ask again.
+bool Session::send_without_fds(const Outgoing& datagram) {
+  dmabufd_fd_header header{};
+  std::memcpy(&header, datagram.bytes.data(), sizeof(header));
+  const std::string reason = "the fds that are on their way to other clients are as many as the daemon may have; try again";
+  Outgoing refusal{std::vector<uint8_t>(sizeof(header) + reason.size()), {}};
+  header.fd_count = 0;
+  header.length = htole32(static_cast<uint32_t>(refusal.bytes.size()));
+  header.status = htole32(DMABUFD_FD_RESOURCE_EXHAUSTED);
+  std::memcpy(refusal.bytes.data(), &header, sizeof(header));
+  std::memcpy(refusal.bytes.data() + sizeof(header), reason.data(), reason.size());
+  return try_send(refusal);
 }
 
 void Session::break_off(const std::string& reason) {
@@ -129,7 +145,7 @@ void Session::break_off(const std::string& reason) {
 }
 
 bool Session::may_read() const {
-  return admitted_ && end_reason_.empty() && outgoing_.empty() && pending_ < DMABUFD_FD_MAX_PENDING;
+  return admitted_ && !receiving_ && end_reason_.empty() && outgoing_.empty() && pending_ < DMABUFD_FD_MAX_PENDING;
 }
 
 uint32_t Session::wanted_events() const {
@@ -137,19 +153,6 @@ uint32_t Session::wanted_events() const {
   if (may_read()) events |= EPOLLIN;
   if (!outgoing_.empty() && end_reason_.empty()) events |= EPOLLOUT;
   return events;
-}
-
-void Session::discard_unread() const {
-  uint8_t bytes[DMABUFD_FD_MAX_DATAGRAM];
-  Datagram datagram;
-  try {
-    for (int i = 0; i < kMaxDiscarded; i++) {
-      const Received received = receive_datagram(socket(), bytes, sizeof(bytes), datagram);
-      if (received == Received::kNothing || received == Received::kClosed) return;
-    }
-  } catch (const SystemError&) {
-    // The peer is gone: nothing of its is left to read.
-  }
 }
 
 }  // namespace dmabufd

@@ -33,10 +33,11 @@ struct AnswerHeader {
 
 class Session {
  public:
-  Session(uint64_t id, UniqueFd socket, UniqueFd pidfd);
+  Session(uint64_t id, SharedFd socket, UniqueFd pidfd);
 
   uint64_t id() const { return id_; }
-  int socket() const { return socket_.get(); }
+  int socket() const { return socket_->get(); }
+  const SharedFd& shared_socket() const { return socket_; }
   int pidfd() const { return pidfd_.get(); }
 
   void put(uint64_t buffer_id, TableRow row) { rows_[buffer_id] = std::move(row); }
@@ -53,6 +54,11 @@ class Session {
   void postpone() { pending_++; }
   void answer(const AnswerHeader& header, const std::vector<uint8_t>& payload, std::vector<SharedFd> fds);
 
+  // While another thread receives what this client sent, nothing else is read from it.
+  void set_receiving(bool receiving) { receiving_ = receiving; }
+  // An answer of the plane's own.
+  void refuse(const Request& request, uint32_t status, const std::string& reason);
+
   // Sends what waits to be sent, as far as the socket takes it.
   void flush();
   // Whether a further datagram may be taken in now.
@@ -64,9 +70,6 @@ class Session {
   void set_armed_events(uint32_t events) { armed_events_ = events; }
 
   const std::string& end_reason() const { return end_reason_; }
-  // Reads what the client has sent and not been heard for, since closing a Unix socket with unread data makes the
-  // client lose the GOODBYE to an ECONNRESET.
-  void discard_unread() const;
 
  private:
   struct Outgoing {
@@ -77,16 +80,18 @@ class Session {
   void send(const AnswerHeader& header, const void* payload, size_t length, std::vector<SharedFd> fds);
   void send_text(const AnswerHeader& header, const std::string& text);
   bool try_send(const Outgoing& datagram);
+  bool send_without_fds(const Outgoing& datagram);
   void break_off(const std::string& reason);
 
   const uint64_t id_;
-  const UniqueFd socket_;
+  const SharedFd socket_;
   const UniqueFd pidfd_;
   std::unordered_map<uint64_t, TableRow> rows_;
   std::deque<Outgoing> outgoing_;
   uint32_t armed_events_ = 0;
   size_t pending_ = 0;
   bool admitted_ = false;
+  bool receiving_ = false;
   std::string end_reason_;
 };
 

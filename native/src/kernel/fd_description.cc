@@ -40,9 +40,10 @@ FdDescription describe_fd(int fd) {
     description.kind = FdKind::kDmaBuf;
   } else if (magic == ANON_INODE_FS_MAGIC) {
     if (is_sync_file(fd)) description.kind = FdKind::kSyncFile;
-  } else if (S_ISREG(status.st_mode) && status.st_nlink == 0) {
+  } else if (magic == TMPFS_MAGIC && S_ISREG(status.st_mode) && status.st_nlink == 0) {
     // A memfd is an unlinked regular file that answers about its seals. (So does an unlinked file on a tmpfs;
-    // whoever relies on one looks at the seals, which such a file cannot have.)
+    // whoever relies on one looks at the seals, which such a file cannot have.) One of huge pages (HUGETLBFS_MAGIC) is
+    // left out: no seal keeps its owner from punching holes, and touching a hole when there is no huge page left is a SIGBUS.
     const int seals = ::fcntl(fd, F_GET_SEALS);
     if (seals >= 0) {
       description.kind = FdKind::kMemfd;

@@ -59,6 +59,27 @@ Received receive_datagram(int socket, uint8_t* buffer, size_t capacity, Datagram
   return Received::kDatagram;
 }
 
+Peeked peek_datagram(int socket, uint8_t* buffer, size_t capacity, size_t& length) {
+  iovec data{buffer, capacity};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  // Without a control buffer the kernel makes no fd, and says MSG_CTRUNC if there are any.
+  const ssize_t peeked = retry_interrupted([&] { return ::recvmsg(socket, &message, MSG_PEEK | MSG_DONTWAIT); });
+  if (peeked < 0) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return Peeked::kNothing;
+    throw SystemError(errno, "recvmsg");
+  }
+  length = static_cast<size_t>(peeked);
+  if ((message.msg_flags & MSG_CTRUNC) != 0) return Peeked::kCarriesFds;
+  if ((message.msg_flags & MSG_TRUNC) != 0) return Peeked::kTooLarge;
+  return peeked == 0 ? Peeked::kClosed : Peeked::kDatagram;
+}
+
+void consume_peeked(int socket) {
+  check(retry_interrupted([&] { return ::recv(socket, nullptr, 0, MSG_DONTWAIT); }), "recv");
+}
+
 bool send_datagram(int socket, const uint8_t* bytes, size_t length, const int* fds, size_t fd_count) {
   if (fd_count > kMaxFdsInDatagram) throw SystemError(EINVAL, "sendmsg");
   ControlBuffer control{};

@@ -29,6 +29,21 @@ struct Datagram {
 // Receives into `buffer`. Throws SystemError for what ends the connection, such as ECONNRESET.
 Received receive_datagram(int socket, uint8_t* buffer, size_t capacity, Datagram& datagram);
 
+// What waits to be received, found out without taking it.
+enum class Peeked {
+  kDatagram,      // within the buffer, without fds
+  kCarriesFds,    // none of which has come into being here
+  kNothing,       // would block
+  kClosed,        // the peer closed, or sent an empty datagram without fds
+  kTooLarge,      // larger than the buffer
+};
+
+// Copies the datagram that waits into `buffer`. Throws as receive_datagram does.
+Peeked peek_datagram(int socket, uint8_t* buffer, size_t capacity, size_t& length);
+
+// Takes the datagram that was peeked at, and known to carry no fds, out of the queue.
+void consume_peeked(int socket);
+
 // Sends one datagram, whole or not at all. Returns false if it would block. Throws SystemError: EPIPE, ECONNRESET,
 // ETOOMANYREFS (fds in flight, unix(7)), EMSGSIZE, ENOBUFS.
 bool send_datagram(int socket, const uint8_t* bytes, size_t length, const int* fds, size_t fd_count);

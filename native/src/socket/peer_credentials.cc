@@ -16,9 +16,14 @@ UniqueFd peer_pidfd(int socket, pid_t pid) {
   int pidfd = -1;
   socklen_t length = sizeof(pidfd);
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length) == 0) return UniqueFd(pidfd);
-  // ENOPROTOOPT: an older kernel. Anything else (ESRCH, EINVAL) says that the peer is gone, or not visible.
-  if (errno != ENOPROTOOPT || pid <= 0) return UniqueFd();
-  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  const bool too_old = errno == ENOPROTOOPT;  // Linux before 6.5
+  if (!too_old && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) throw SystemError(errno, "getsockopt(SO_PEERPIDFD)");
+  // EINVAL, ESRCH or ENODATA, as the version has it: the peer has been reaped.
+  if (!too_old) throw SystemError(ESRCH, "getsockopt(SO_PEERPIDFD)");
+  if (pid <= 0) return UniqueFd();
+  pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  if (pidfd < 0 && errno != ENOSYS) throw SystemError(errno, "pidfd_open");
+  return UniqueFd(pidfd);
 }
 
 }  // namespace

@@ -11,11 +11,12 @@ struct PeerCredentials {
   pid_t pid;       // in this process's pid namespace; 0 if the peer is not visible in it
   uid_t uid;       // in this process's user namespace
   gid_t gid;
-  UniqueFd pidfd;  // invalid where the kernel gives none
+  UniqueFd pidfd;  // invalid only where the kernel has no pidfds (before Linux 5.3)
 };
 
 // SO_PEERCRED, and a pidfd: SO_PEERPIDFD (Linux 6.5), which cannot be of another process, or else pidfd_open, which can if
-// the peer ended and its pid was given away in between; whoever relies on it compares start times.
+// the peer ended and its pid was given away in between. Throws ESRCH if the peer has ended: a pid that nobody holds may be
+// another process's already.
 PeerCredentials peer_credentials(int socket);
 
 // pidfd_open(2).

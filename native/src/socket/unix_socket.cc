@@ -6,6 +6,10 @@
 
 #include "kernel/system_error.h"
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* asm-generic/socket.h */
+#endif
+
 namespace dmabufd {
 namespace {
 
@@ -23,6 +27,13 @@ UniqueFd make_socket(int type) {
   return UniqueFd(check(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
 }
 
+// Nobody sends fds over a stream of ours, and whoever received them would have to close them, which can block for as long as
+// their sender likes. Connections inherit this from the listener (Linux 6.16 and later; before, it cannot be had).
+void refuse_fds(int socket) {
+  const int pass = 0;
+  (void)::setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &pass, sizeof(pass));
+}
+
 }  // namespace
 
 UniqueFd listen_unix(int type, const std::string& path, mode_t mode) {
@@ -31,6 +42,7 @@ UniqueFd listen_unix(int type, const std::string& path, mode_t mode) {
   check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), "bind");
   // Until listen() every connect() is refused, so nobody comes in between with the umask's bits.
   check(::chmod(path.c_str(), mode), "chmod");
+  if (type == SOCK_STREAM) refuse_fds(socket.get());
   check(::listen(socket.get(), kBacklog), "listen");
   return socket;
 }

@@ -4,6 +4,7 @@ const surroundings = (environment: Record<string, string>, ...existing: string[]
   environment,
   uid: 1000,
   exists: (path: string) => existing.includes(path),
+  isOwn: () => false,
 });
 
 describe('the directory to look for a daemon in', () => {
@@ -21,5 +22,11 @@ describe('the directory to look for a daemon in', () => {
     const environment = { XDG_RUNTIME_DIR: '/run/user/1000' };
     expect(findRuntimeDirectory(surroundings(environment))).toBe('/run/user/1000/dmabufd');
     expect(findRuntimeDirectory(surroundings({}))).toBe('/tmp/dmabufd-1000');
+  });
+
+  test('is never one in /tmp that somebody else made', () => {
+    const found = surroundings({}, '/tmp/dmabufd-1000');
+    expect(findRuntimeDirectory({ ...found, isOwn: () => true })).toBe('/tmp/dmabufd-1000');
+    expect(() => findRuntimeDirectory(found)).toThrow('belongs to another user');
   });
 });

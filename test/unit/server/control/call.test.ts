@@ -32,7 +32,7 @@ function context(drained: string[] = []): CallContext {
   return {
     peerOf: () => peer(10),
     tokens,
-    drainFdPlane: () => drained.push('drained'),
+    bookFdPlane: () => drained.push('drained'),
     log: openLog('silent').log,
   };
 }

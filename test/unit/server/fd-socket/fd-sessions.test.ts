@@ -1,4 +1,4 @@
-import type { FdPlane, FdPlaneEvent, FdPlaneLease } from '../../../../native';
+import type { FdPlane, FdPlaneArrival, FdPlaneBooking, FdPlaneLease } from '../../../../native';
 import { isSessionId } from '../../../../server/domain/ids';
 import { FdSessions } from '../../../../server/fd-socket/fd-sessions';
 import { openLog } from '../../../../server/log';
@@ -11,7 +11,8 @@ const ADOPT = 4;
 const EXPORT_FENCE = 6;
 
 class FakePlane implements Omit<FdPlane, 'close'> {
-  events: FdPlaneEvent[] = [];
+  bookings: FdPlaneBooking[] = [];
+  arrivals: FdPlaneArrival[] = [];
   readonly told: string[] = [];
 
   admit(session: number, token: Uint8Array): void {
@@ -38,8 +39,12 @@ class FakePlane implements Omit<FdPlane, 'close'> {
     this.told.push(`answer ${session}/${serial} ${status} ${text}`);
   }
 
-  takeEvents(): FdPlaneEvent[] {
-    return this.events.splice(0);
+  takeBookings(): FdPlaneBooking[] {
+    return this.bookings.splice(0);
+  }
+
+  takeArrivals(most: number): FdPlaneArrival[] {
+    return this.arrivals.splice(0, most);
   }
 }
 
@@ -54,15 +59,18 @@ function setUp() {
   };
   const { log } = openLog('silent');
   const sessions = new FdSessions(calls, plane, bench.broker, tokens, identify, log);
-  const happen = (...events: FdPlaneEvent[]) => {
-    plane.events.push(...events);
-    sessions.drain();
+  const happen = (...events: (FdPlaneBooking | FdPlaneArrival)[]) => {
+    for (const event of events) {
+      if (event.type === 'connected' || event.type === 'request') plane.arrivals.push(event);
+      else plane.bookings.push(event);
+      sessions.serve();
+    }
     return plane.told.splice(0);
   };
   return { bench, calls, happen };
 }
 
-const connected = (session: number, pid = session): FdPlaneEvent => ({
+const connected = (session: number, pid = session): FdPlaneArrival => ({
   type: 'connected',
   session,
   peer: { pid, uid: 1000, gid: 1000, pidfd: null },
