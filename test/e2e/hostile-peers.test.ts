@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Client, type ClientReadableStream, credentials } from '@grpc/grpc-js';
@@ -15,6 +15,7 @@ const LINGER = join(projectRoot, 'test', 'e2e', 'processes', 'linger.py');
 describe('while somebody means harm', () => {
   let daemon: DaemonProcess;
   let honest: Broker;
+  const attackers: ChildProcess[] = [];
 
   beforeAll(async () => {
     daemon = await DaemonProcess.start();
@@ -23,6 +24,7 @@ describe('while somebody means harm', () => {
     await works();
   });
   afterAll(async () => {
+    for (const attacker of attackers) attacker.kill('SIGKILL');
     await honest?.close();
     await daemon?.[Symbol.asyncDispose]();
   });
@@ -37,6 +39,7 @@ describe('while somebody means harm', () => {
   /** Starts an attacker, and waits until it says that it attacks; answers how to end it. */
   async function attacked(program: string, ...args: string[]): Promise<() => Promise<void>> {
     const attacker = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    attackers.push(attacker);
     await once(attacker.stdout, 'data', { signal: AbortSignal.timeout(patience()) });
     return async () => {
       const gone = once(attacker, 'close');

@@ -160,38 +160,39 @@ void FdPlane::accept_all() {
     try {
       UniqueFd connection = acceptor_.accept();
       if (!connection.valid()) return;
-      accept_one(std::move(connection));
+      accept_one(share(std::move(connection)));
     } catch (const SystemError&) {
-      // It was gone before it could be identified, or there is no fd left to watch it with: it is closed, which is
-      // all that it can be told.
+      return;  // nothing that this connection could be told about; the next one has its own turn
     }
   }
 }
 
-void FdPlane::accept_one(UniqueFd connection) {
-  const SharedFd socket = share(std::move(connection));
-  // Whatever becomes of it, what it has sent already is never closed on this thread.
-  struct Disposal {
-    Receiver& receiver;
-    SharedFd socket;
-    ~Disposal() {
-      if (socket != nullptr) receiver.dispose(socket);
-    }
-  } disposal{receiver_, socket};
+void FdPlane::accept_one(const SharedFd& socket) {
+  try {
+    if (add_session(socket)) return;
+  } catch (const SystemError&) {
+    // It was gone before it could be identified, or there is no fd left to watch it with.
+  }
+  receiver_.dispose(socket);
+}
+
+// Returns false if the connection was refused.
+bool FdPlane::add_session(const SharedFd& socket) {
   PeerCredentials peer = peer_credentials(socket->get());
   const Lock lock(mutex_);
   auto session = std::make_unique<Session>(++last_session_, socket, duplicate(peer.pidfd));
   if (sessions_.size() + unbooked_ends_ + receiver_.busy() >= max_sessions_) {
-    return session->dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED,
-                            "the daemon has its " + std::to_string(max_sessions_) + " sessions; try again later");
+    session->dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED,
+                     "the daemon has its " + std::to_string(max_sessions_) + " sessions; try again later");
+    return false;
   }
   const uint64_t id = session->id();
   watch(session->socket(), socket_tag(id), 0);
   if (session->pidfd() >= 0) watch(session->pidfd(), pidfd_tag(id), EPOLLIN);
   sessions_.emplace(id, std::move(session));
-  disposal.socket.reset();
   arrivals_.push_back({id, SessionConnected{std::move(peer)}});
   signal();
+  return true;
 }
 
 void FdPlane::read_from(Session& session) {

@@ -90,7 +90,8 @@ class FdPlane {
   void run();
   void handle(uint64_t tag, uint32_t events);
   void accept_all();
-  void accept_one(UniqueFd connection);
+  void accept_one(const SharedFd& socket);
+  bool add_session(const SharedFd& socket);
   void read_from(Session& session);
   void receive_elsewhere(Session& session);
   void take_deliveries();

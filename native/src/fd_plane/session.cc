@@ -110,14 +110,18 @@ void Session::flush() {
 }
 
 // Returns false if the datagram has to wait.
-bool Session::try_send(const Outgoing& datagram) {
+bool Session::try_send(Outgoing& datagram) {
   int fds[DMABUFD_FD_MAX_FDS];
   size_t count = 0;
   for (const SharedFd& fd : datagram.fds) fds[count++] = fd->get();
   try {
     return send_datagram(socket(), datagram.bytes.data(), datagram.bytes.size(), fds, count);
   } catch (const SystemError& failure) {
-    if (failure.error() == ETOOMANYREFS && !datagram.fds.empty()) return send_without_fds(datagram);
+    if (failure.error() == ETOOMANYREFS && count > 0) {
+      // It goes out when the socket is found writable, which it is.
+      datagram = instead_of_fds(datagram);
+      return false;
+    }
     break_off(std::string("cannot answer: ") + ::strerrordesc_np(failure.error()));
     return true;
   }
@@ -125,17 +129,17 @@ bool Session::try_send(const Outgoing& datagram) {
 
 // As many fds of the daemon are in flight, to clients that do not take them, as it may have open (unix(7)). That is no
 // fault of the client that asks now: it is told to ask again.
-bool Session::send_without_fds(const Outgoing& datagram) {
+Session::Outgoing Session::instead_of_fds(const Outgoing& answer) {
+  const std::string reason = "as many fds are on their way to other clients as the daemon may have; try again";
   dmabufd_fd_header header{};
-  std::memcpy(&header, datagram.bytes.data(), sizeof(header));
-  const std::string reason = "the fds that are on their way to other clients are as many as the daemon may have; try again";
+  std::memcpy(&header, answer.bytes.data(), sizeof(header));
   Outgoing refusal{std::vector<uint8_t>(sizeof(header) + reason.size()), {}};
   header.fd_count = 0;
   header.length = htole32(static_cast<uint32_t>(refusal.bytes.size()));
   header.status = htole32(DMABUFD_FD_RESOURCE_EXHAUSTED);
   std::memcpy(refusal.bytes.data(), &header, sizeof(header));
   std::memcpy(refusal.bytes.data() + sizeof(header), reason.data(), reason.size());
-  return try_send(refusal);
+  return refusal;
 }
 
 void Session::break_off(const std::string& reason) {

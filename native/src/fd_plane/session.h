@@ -79,8 +79,8 @@ class Session {
 
   void send(const AnswerHeader& header, const void* payload, size_t length, std::vector<SharedFd> fds);
   void send_text(const AnswerHeader& header, const std::string& text);
-  bool try_send(const Outgoing& datagram);
-  bool send_without_fds(const Outgoing& datagram);
+  bool try_send(Outgoing& datagram);
+  static Outgoing instead_of_fds(const Outgoing& answer);
   void break_off(const std::string& reason);
 
   const uint64_t id_;
