@@ -19,7 +19,13 @@ export interface LogSink {
 
 export function openLog(level: LogLevel): LogSink {
   // Asynchronous and bounded: whoever reads stderr slowly loses lines, and does not stop the daemon.
-  const destination = pino.destination({ dest: 2, sync: false, maxLength: MAX_UNWRITTEN_BYTES });
+  // With a minLength of 0, flush() would call back before anything is written.
+  const destination = pino.destination({
+    dest: 2,
+    sync: false,
+    minLength: 1,
+    maxLength: MAX_UNWRITTEN_BYTES,
+  });
   // It tries again for ever when nobody reads stderr any more, and pino calls it after fatal lines and at exit.
   Object.assign(destination, { flushSync: () => undefined });
   // Nobody reads: lines are lost, and the daemon goes on.
