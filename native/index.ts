@@ -70,6 +70,8 @@ export interface PeerCredentials {
   /** In the user namespace of this process; 65534 if unmapped. */
   readonly uid: number;
   readonly gid: number;
+  /** Supplementary groups (SO_PEERGROUPS, Linux 4.13+); empty where the kernel does not tell. */
+  readonly groups: number[];
   /** A pidfd of the peer (SO_PEERPIDFD, Linux 6.5+, else pidfd_open); null where there are none (before 5.3). */
   readonly pidfd: Fd | null;
 }

@@ -1,12 +1,24 @@
 /**
- * The log: one JSON object a line on stderr. Sessions come and go at info, calls are told at debug. Never in it: tokens,
- * secrets, and what is in a buffer.
+ * The log: one JSON object a line on stderr. Sessions come and go at info, calls are told at debug, and what is allowed and
+ * denied at audit, a level of its own above warn. Never in it: tokens, secrets, and what is in a buffer.
  */
 import pino from 'pino';
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export const LOG_LEVELS = [
+  'trace',
+  'debug',
+  'info',
+  'warn',
+  'audit',
+  'error',
+  'fatal',
+  'silent',
+] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
-export type Log = pino.Logger;
+export type Log = pino.Logger<'audit'>;
+
+/** Between warn (40) and error (50): `--log-level audit` keeps it when all else but errors is off. */
+const AUDIT_LEVEL = 45;
 
 const FLUSH_TIMEOUT_MS = 500;
 const MAX_UNWRITTEN_BYTES = 4 * 1024 * 1024;
@@ -30,7 +42,9 @@ export function openLog(level: LogLevel): LogSink {
   Object.assign(destination, { flushSync: () => undefined });
   // Nobody reads: lines are lost, and the daemon goes on.
   destination.on('error', () => undefined);
-  const log = pino({ name: 'dmabufd', level }, destination);
+  const customLevels = { audit: AUDIT_LEVEL };
+  const log: Log = pino({ name: 'dmabufd', level, customLevels }, destination);
+  reportLostLines(destination, log);
   return {
     log,
     flush() {
@@ -40,4 +54,18 @@ export function openLog(level: LogLevel): LogSink {
       });
     },
   };
+}
+
+/** Says how many lines were lost, once somebody reads again. */
+function reportLostLines(destination: ReturnType<typeof pino.destination>, log: Log): void {
+  let lost = 0;
+  destination.on('drop', () => {
+    lost += 1;
+  });
+  destination.on('drain', () => {
+    if (lost === 0) return;
+    const lines = lost;
+    lost = 0;
+    log.error({ lines }, 'lines of the log were lost: nobody read them in time');
+  });
 }

@@ -11,6 +11,8 @@ import { type Config, parseConfig } from './config';
 import { Connections } from './control/connections';
 import { type ControlServer, createControlServer } from './control/server';
 import { Broker } from './domain/broker';
+import { builtInPolicy } from './domain/built-in-policy';
+import { PolicyInForce } from './domain/policy';
 import { FdSessions } from './fd-socket/fd-sessions';
 import { LeaseRows } from './fd-socket/lease-rows';
 import { discoverHeaps } from './heaps/discover';
@@ -54,13 +56,17 @@ async function main(): Promise<void> {
     maxSessions: limits.maxSessions,
     onEvents: () => fdSessions.wake(),
   });
+  const daemonUid = geteuid?.() ?? 0;
+  const policy = new PolicyInForce(builtInPolicy(daemonUid));
   const broker = new Broker({
     limits,
-    daemonUid: geteuid?.() ?? 0,
+    policy,
+    daemonUid,
     heaps,
     clock: systemClock,
     secrets: randomSecrets,
     table: new LeaseRows(fdPlane),
+    audit: { record: (record) => log.audit(record, record.action) },
     reporter: { report: (err, what) => log.error({ err }, what) },
   });
   const fdSessions = new FdSessions(addon, fdPlane, broker, tokens, identify, log);
@@ -71,12 +77,19 @@ async function main(): Promise<void> {
       peerOf: (connection) => connections.peerOf(connection),
       tokens,
       bookFdPlane: () => fdSessions.book(),
+      broker,
       log,
     },
     { version, startedAtMs },
   );
   const { injector } = control;
-  const connections = new Connections(addon, injector, identify, limits.maxSessions, log);
+  const connections = new Connections(
+    addon,
+    injector,
+    identify,
+    (peer) => broker.admitConnection(peer),
+    log,
+  );
   connections.listen(directory.controlListener);
 
   log.info({ version, directory: directory.path }, 'ready');

@@ -11,6 +11,10 @@ function fdsPerBuffer(heaps: readonly Heap[]): number {
   return heaps.some(({ description }) => description.memory === 'dma-buf') ? 1 : 2;
 }
 
+/** On average. They cost memory and no fds. */
+const LEASES_PER_BUFFER = 4;
+const GRANTS_PER_BUFFER = 2;
+
 export function planLimits(config: Config, heaps: readonly Heap[], log: Log): Limits & FdBudget {
   const { maxBytes, maxBufferBytes } = config;
   const budget = planFds(readFdLimit(), fdsPerBuffer(heaps), config);
@@ -22,10 +26,12 @@ export function planLimits(config: Config, heaps: readonly Heap[], log: Log): Li
   return {
     ...budget,
     maxBytes,
-    maxBytesPerUid: maxBytes,
     maxBufferBytes,
-    maxLeasesPerSession: budget.maxBuffers,
-    maxGrantsPerSession: 1024,
+    maxLeases: LEASES_PER_BUFFER * budget.maxBuffers,
+    maxGrants: GRANTS_PER_BUFFER * budget.maxBuffers,
+    maxCalls: 4096,
+    // libuv's pool has four threads; the others are for SYNC, for closing, and for the log.
+    maxAllocationsAtOnce: 2,
     maxQueuedEvents: 1024,
     maxWatchersPerSession: 64,
   };

@@ -3,19 +3,19 @@ import type { BufferServiceHandlers } from '../../proto/generated/dmabufd/v1/Buf
 import type { Broker } from '../domain/broker';
 import type { BufferView } from '../domain/views';
 import { type CallContext, unary } from './call';
-import { toBuffer, toCpuAccessEntry, toLease } from './messages';
+import { toBuffer, toCpuAccessEntry, toFormerHolder, toLease } from './messages';
 import { type PageRequest, parseId, parsePage, parseSize } from './parse';
 
 /** A heap that has to find contiguous memory may take long, but not longer. */
 const ALLOCATION_TIMEOUT_MS = 30_000;
 
 export function bufferService(broker: Broker, context: CallContext): BufferServiceHandlers {
-  const { buffers } = broker;
+  const { intake, buffers } = broker;
   return {
     AllocateBuffer: unary(context, async ({ heap, sizeBytes, label }, call) => {
       const request = { heap, sizeBytes: parseSize('size_bytes', sizeBytes), label };
       const signal = call.signal(ALLOCATION_TIMEOUT_MS);
-      return { buffer: toBuffer(await buffers.allocate(call.sessionId, request, signal)) };
+      return { buffer: toBuffer(await intake.allocate(call.sessionId, request, signal)) };
     }),
 
     GetBuffer: unary(context, ({ bufferId }, { caller }) => {
@@ -24,6 +24,10 @@ export function bufferService(broker: Broker, context: CallContext): BufferServi
         buffer: toBuffer(found.buffer),
         leases: found.leases.map(toLease),
         cpuAccesses: found.cpuAccesses.map(toCpuAccessEntry),
+        formerHolders: found.formerHolders.map(toFormerHolder),
+        ...(found.referencesElsewhere === null
+          ? {}
+          : { referencesElsewhere: found.referencesElsewhere }),
       };
     }),
 

@@ -11,10 +11,12 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { SESSION_METADATA_KEY } from '../../proto';
+import type { Broker } from '../domain/broker';
 import type { Caller } from '../domain/callers';
 import { DomainError } from '../domain/errors';
 import type { SessionId } from '../domain/ids';
 import type { Peer } from '../domain/peer';
+import type { Charge } from '../domain/quota';
 import type { Log } from '../log';
 import { systemClock } from '../runtime/clock';
 import { SECRET_BYTES } from '../runtime/secrets';
@@ -28,6 +30,7 @@ export interface CallContext {
   readonly tokens: SessionTokens;
   /** Books what the fd plane has done before this call came. */
   readonly bookFdPlane: () => void;
+  readonly broker: Pick<Broker, 'admitCall' | 'auditor'>;
   readonly log: Log;
 }
 
@@ -50,14 +53,16 @@ export class Call {
   private readonly onCancelled = () =>
     this.abort.abort(new DomainError('cancelled', 'the call was cancelled'));
   private cancelTimer = () => {};
+  private readonly admission: Charge;
 
+  /** To be ended, unless it throws. */
   constructor(
     private readonly call: AnyCall,
     context: CallContext,
   ) {
     const peer = context.peerOf(call.getPeer());
-    const token = readToken(call.metadata);
-    this.caller = { peer, sessionId: token && context.tokens.resolve(token, peer) };
+    this.caller = { peer, sessionId: authenticate(call, peer, context) };
+    this.admission = context.broker.admitCall(peer);
   }
 
   /** The caller's session. UNAUTHENTICATED without one. */
@@ -81,6 +86,7 @@ export class Call {
   }
 
   end(): void {
+    this.admission.refund();
     this.cancelTimer();
     this.call.removeListener('cancelled', this.onCancelled);
   }
@@ -90,6 +96,16 @@ export class Call {
     if (!Number.isFinite(leftMs)) return null;
     return Math.max(leftMs - Math.min(leftMs * HEAD_START_SHARE, MAX_HEAD_START_MS), 0);
   }
+}
+
+/** The session that the call's token stands for. Whoever sends one that does not count here may have stolen it. */
+function authenticate(call: AnyCall, peer: Peer, context: CallContext): SessionId | null {
+  const details = { path: call.getPath() };
+  const asked = { action: 'authenticate', peer, sessionId: null, details } as const;
+  return context.broker.auditor.watchDenials(asked, () => {
+    const token = readToken(call.metadata);
+    return token && context.tokens.resolve(token, peer);
+  });
 }
 
 function readToken(metadata: Metadata): Uint8Array | null {

@@ -15,6 +15,7 @@ import {
 } from '../../native';
 import { DomainError } from '../domain/errors';
 import type { Peer } from '../domain/peer';
+import type { Charge } from '../domain/quota';
 import type { Log } from '../log';
 import type { Identify } from '../peers/proc';
 
@@ -32,18 +33,20 @@ interface Connection {
   hasHungUp: boolean;
 }
 
+/** Charges the peer's account for a connection. Throws if it may have none, or no more. */
+export type AdmitConnection = (peer: Peer) => Charge;
+
 export class Connections {
   private readonly connections = new Map<string, Connection>();
   private sweeper: NodeJS.Timeout | undefined;
   private listener: StreamListener | null = null;
   private accepted = 0;
-  private isFull = false;
 
   constructor(
     private readonly addon: Pick<NativeAddon, 'acceptStreams' | 'pollNow'>,
     private readonly injector: ConnectionInjector,
     private readonly identify: Identify,
-    private readonly maxConnections: number,
+    private readonly admit: AdmitConnection,
     private readonly log: Log,
   ) {}
 
@@ -76,8 +79,13 @@ export class Connections {
   private accept(fd: Fd, credentials: PeerCredentials): void {
     try {
       const peer = this.identify(credentials);
-      if (this.hasRoom(peer)) this.inject(fd, peer);
-      else fd.close();
+      const charge = this.admit(peer);
+      try {
+        this.inject(fd, peer, charge);
+      } catch (error) {
+        charge.refund();
+        throw error;
+      }
     } catch (error) {
       fd.close();
       const { pid, uid } = credentials;
@@ -89,20 +97,7 @@ export class Connections {
     }
   }
 
-  /** Complains once each time that the limit is reached, not for each who comes then. */
-  private hasRoom({ pid, uid }: Peer): boolean {
-    const wasFull = this.isFull;
-    this.isFull = this.connections.size >= this.maxConnections;
-    if (this.isFull && !wasFull) {
-      this.log.warn(
-        { limit: this.maxConnections, peer: { pid, uid } },
-        'no more connections to control.sock',
-      );
-    }
-    return !this.isFull;
-  }
-
-  private inject(fd: Fd, peer: Peer): void {
+  private inject(fd: Fd, peer: Peer, charge: Charge): void {
     const probe = fd.duplicate();
     const socket = new Socket({ fd: fd.release(), readable: true, writable: true });
     this.accepted += 1;
@@ -120,6 +115,7 @@ export class Connections {
     socket.on('error', (error) => log.debug({ err: error }, 'control connection broke'));
     socket.once('close', () => {
       clearTimeout(deadline);
+      charge.refund();
       probe.close();
       this.connections.delete(name);
       log.debug('control connection closed');

@@ -21,7 +21,7 @@ export function daemonService(
         startTime: toTimestamp(startedAtMs),
         caller: toPeer(caller.peer),
         callerIsAdministrator,
-        totals: callerIsAdministrator ? totals() : null,
+        totals: broker.callers.mayInspect(caller.peer) ? totals() : null,
       };
     }),
   };

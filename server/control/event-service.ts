@@ -4,6 +4,7 @@ import type { EventServiceHandlers } from '../../proto/generated/dmabufd/v1/Even
 import type { WatchEventsRequest__Output } from '../../proto/generated/dmabufd/v1/WatchEventsRequest';
 import type { WatchEventsResponse } from '../../proto/generated/dmabufd/v1/WatchEventsResponse';
 import type { Broker } from '../domain/broker';
+import type { Caller } from '../domain/callers';
 import { DomainError } from '../domain/errors';
 import type { EventFeed } from '../domain/events';
 import { Call, type CallContext, refusalOf } from './call';
@@ -24,7 +25,20 @@ export function eventService(broker: Broker, context: CallContext): EventService
 
 async function watch(broker: Broker, context: CallContext, stream: WatchCall): Promise<void> {
   context.bookFdPlane();
-  const { caller } = new Call(stream, context);
+  const call = new Call(stream, context);
+  try {
+    await tell(broker, call.caller, stream, context);
+  } finally {
+    call.end();
+  }
+}
+
+async function tell(
+  broker: Broker,
+  caller: Caller,
+  stream: WatchCall,
+  context: CallContext,
+): Promise<void> {
   const feed = broker.watch(caller, stream.request.allSessions);
   const end = () => feed.end(new DomainError('cancelled', 'the call was cancelled'));
   stream.once('cancelled', end);

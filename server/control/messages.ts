@@ -2,6 +2,7 @@
 import type { Access as AccessMessage } from '../../proto/generated/dmabufd/v1/Access';
 import type { Buffer as BufferMessage } from '../../proto/generated/dmabufd/v1/Buffer';
 import type { CpuAccessEntry as CpuAccessEntryMessage } from '../../proto/generated/dmabufd/v1/CpuAccessEntry';
+import type { FormerHolder as FormerHolderMessage } from '../../proto/generated/dmabufd/v1/FormerHolder';
 import type { Grant as GrantMessage } from '../../proto/generated/dmabufd/v1/Grant';
 import type { Heap as HeapMessage } from '../../proto/generated/dmabufd/v1/Heap';
 import type { Lease as LeaseMessage } from '../../proto/generated/dmabufd/v1/Lease';
@@ -11,7 +12,7 @@ import type { Access } from '../domain/access';
 import type { CpuAccessEntry } from '../domain/cpu-access';
 import type { Peer } from '../domain/peer';
 import type { HeapDescription } from '../domain/ports';
-import type { BufferView, GrantView, LeaseView } from '../domain/views';
+import type { BufferView, FormerHolderView, GrantView, LeaseView } from '../domain/views';
 
 const SECOND_MS = 1000;
 const NANOS_PER_MS = 1_000_000;
@@ -41,8 +42,17 @@ export function toTimestamp(timeMs: number): Timestamp {
   return { seconds, nanos: Math.round((timeMs - seconds * SECOND_MS) * NANOS_PER_MS) };
 }
 
-export function toPeer({ pid, uid, gid, comm, cgroup }: Peer): PeerMessage {
-  return { pid, uid, gid, comm, cgroup };
+export function toPeer({
+  pid,
+  uid,
+  gid,
+  groups,
+  comm,
+  cgroup,
+  unit,
+  container,
+}: Peer): PeerMessage {
+  return { pid, uid, gid, groups: [...groups], comm, cgroup, unit, container };
 }
 
 export function toHeap(heap: HeapDescription, isDefault: boolean): HeapMessage {
@@ -83,6 +93,14 @@ export function toLease(lease: LeaseView): LeaseMessage {
     isOwner: lease.isOwner,
     createTime: toTimestamp(lease.createdAtMs),
   };
+}
+
+export function toFormerHolder({
+  sessionId,
+  peer,
+  endedAtMs,
+}: FormerHolderView): FormerHolderMessage {
+  return { sessionId, peer: toPeer(peer), endTime: toTimestamp(endedAtMs) };
 }
 
 export function toCpuAccessEntry(entry: CpuAccessEntry): CpuAccessEntryMessage {

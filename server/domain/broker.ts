@@ -4,17 +4,21 @@
  * without a lease, no access without a lease; bytes charged are bytes held; after the last session nothing is
  * left.
  */
+import { Auditor } from './audit';
 import { Buffers } from './buffers';
 import { type Caller, Callers } from './callers';
 import { DomainError, type DomainErrorCode } from './errors';
 import { type EventFeed, EventHub } from './events';
 import { HeapCatalogue } from './heaps';
 import type { SessionId } from './ids';
+import { Intake } from './intake';
 import { Leases } from './leases';
+import { Ledger } from './ledger';
 import type { Limits } from './limits';
 import type { Peer } from './peer';
-import type { Clock, Heap, LeaseTable, Reporter, Secrets } from './ports';
-import { Quota } from './quota';
+import type { PolicyInForce } from './policy';
+import type { Audit, Clock, Heap, LeaseTable, Reporter, Secrets } from './ports';
+import { type Charge, Quota } from './quota';
 import { Session } from './records';
 import { Shares } from './shares';
 import type { Totals } from './views';
@@ -22,6 +26,7 @@ import type { Totals } from './views';
 /** All that the broker needs. */
 export interface BrokerSetUp {
   readonly limits: Limits;
+  readonly policy: PolicyInForce;
   /** Its user is an administrator, as root is. */
   readonly daemonUid: number;
   /** Usable ones first, the default first of all. */
@@ -29,60 +34,98 @@ export interface BrokerSetUp {
   readonly clock: Clock;
   readonly secrets: Secrets;
   readonly table: LeaseTable;
+  readonly audit: Audit;
   readonly reporter: Reporter;
 }
 
 export class Broker {
   readonly heaps: HeapCatalogue;
+  readonly intake: Intake;
   readonly buffers: Buffers;
   readonly shares: Shares;
   readonly callers: Callers;
+  readonly quota: Quota;
+  readonly auditor: Auditor;
+  private readonly ledger = new Ledger();
   private readonly leases: Leases;
-  private readonly quota: Quota;
   private readonly events: EventHub;
 
-  constructor({ limits, daemonUid, heaps, clock, secrets, table, reporter }: BrokerSetUp) {
-    const { maxBuffers } = limits;
+  constructor({ limits, policy, daemonUid, heaps, ...ports }: BrokerSetUp) {
+    const { clock, secrets, table, audit, reporter } = ports;
     this.events = new EventHub(clock, limits);
     this.heaps = new HeapCatalogue(heaps);
-    this.leases = new Leases({ clock, table, reporter }, this.events, limits);
-    this.quota = new Quota(
-      { maxBytes: limits.maxBytes, maxBuffers },
-      { maxBytes: limits.maxBytesPerUid, maxBuffers },
-    );
-    this.callers = new Callers(this.leases.ledger, daemonUid);
-    this.buffers = new Buffers(this.leases, this.quota, this.heaps, this.callers, limits);
-    this.shares = new Shares(this.leases, this.callers, this.events, secrets);
+    this.auditor = new Auditor(audit, policy);
+    this.callers = new Callers(this.ledger, policy, daemonUid);
+    this.quota = new Quota({
+      bytes: limits.maxBytes,
+      buffers: limits.maxBuffers,
+      sessions: limits.maxSessions,
+      connections: limits.maxSessions,
+      leases: limits.maxLeases,
+      grants: limits.maxGrants,
+      calls: limits.maxCalls,
+    });
+    const outside = { clock, table, reporter };
+    const { ledger, heaps: catalogue, callers, quota, events, auditor } = this;
+    this.leases = new Leases(ledger, callers, quota, outside, events);
+    this.intake = new Intake(this.leases, quota, catalogue, callers, auditor, limits);
+    this.buffers = new Buffers(this.leases, callers, auditor);
+    this.shares = new Shares(this.leases, callers, events, secrets, auditor);
   }
 
-  /** The id is the one under which the fd plane knows the connection. */
+  /**
+   * The id is the one under which the fd plane knows the connection. PERMISSION_DENIED for a peer that the policy keeps
+   * out, RESOURCE_EXHAUSTED if its account has as many sessions as it may.
+   */
   openSession(id: SessionId, peer: Peer): void {
-    this.leases.ledger.addSession(new Session(id, peer));
+    this.auditor.watch({ action: 'open-session', peer, sessionId: id, details: {} }, () => {
+      const charge = this.quota.reserve(this.callers.payerOf(peer), { sessions: 1 });
+      this.ledger.addSession(new Session(id, peer, charge));
+    });
     this.events.publish(id, { type: 'session-opened', peer }, [id]);
   }
 
   /** Ends a session and all that hangs on it; nothing if there is none. */
   closeSession(id: SessionId, reason: string, code: DomainErrorCode = 'cancelled'): void {
-    const session = this.leases.ledger.findSession(id);
+    const session = this.ledger.findSession(id);
     if (session === undefined) return;
     const why = new DomainError(code, `session ${id} ended: ${reason}`);
     session.ended = true;
     this.leases.grants.forgetSession(id);
     for (const lease of [...session.leases.values()]) this.leases.end(lease, 'released', why);
-    this.leases.ledger.removeSession(session);
+    this.ledger.removeSession(session);
+    session.charge.refund();
+    const { peer } = session;
+    this.auditor.allowed({ action: 'close-session', peer, sessionId: id, details: { reason } });
     this.events.publish(id, { type: 'session-closed', reason }, [id]);
     this.events.endFeeds(id, why);
   }
 
   /** The process behind a session; undefined once it has ended. */
   peerOf(id: SessionId): Peer | undefined {
-    return this.leases.ledger.findSession(id)?.peer;
+    return this.ledger.findSession(id)?.peer;
   }
 
-  /** Events from now on, of the session or, for an administrator, of all. */
+  /**
+   * A connection to control.sock, for as long as the charge is not refunded. PERMISSION_DENIED or RESOURCE_EXHAUSTED as
+   * for a session.
+   */
+  admitConnection(peer: Peer): Charge {
+    return this.auditor.watchDenials(
+      { action: 'connect', peer, sessionId: null, details: {} },
+      () => this.quota.reserve(this.callers.payerOf(peer), { connections: 1 }),
+    );
+  }
+
+  /** A call that is under way, for as long as the charge is not refunded. */
+  admitCall(peer: Peer): Charge {
+    return this.quota.reserve(this.callers.payerOf(peer), { calls: 1 });
+  }
+
+  /** Events from now on, of the session or, for those who may inspect, of all. */
   watch(caller: Caller, allSessions: boolean): EventFeed {
     if (allSessions) {
-      this.callers.requireAdministrator(caller.peer, 'watch the events of all sessions');
+      this.callers.requireInspector(caller.peer, 'watch the events of all sessions');
       return this.events.watch('all');
     }
     if (caller.sessionId === null) {
@@ -91,24 +134,25 @@ export class Broker {
         'watching needs a session: connect to fd.sock first',
       );
     }
-    return this.events.watch(this.leases.ledger.session(caller.sessionId).id);
+    return this.events.watch(this.ledger.session(caller.sessionId).id);
   }
 
   totals(): Totals {
     return {
-      sessions: this.leases.ledger.sessionCount,
-      buffers: this.leases.ledger.bufferCount,
-      leases: this.leases.ledger.leaseCount,
+      sessions: this.ledger.sessionCount,
+      buffers: this.ledger.leasedBufferCount,
+      lingeringBuffers: this.ledger.lingeringBufferCount,
+      leases: this.ledger.leaseCount,
       grants: this.leases.grants.count,
       cpuAccesses: this.leases.cpuAccessTally.open,
       waiters: this.leases.cpuAccessTally.waiting,
-      chargedBytes: this.quota.chargedBytes,
+      chargedBytes: this.quota.held('bytes'),
     };
   }
 
   /** Ends all sessions and all feeds. SYNC ENDs that are owed are under way when it returns. */
   close(reason: string): void {
-    for (const id of this.leases.ledger.sessionIds()) this.closeSession(id, reason, 'unavailable');
+    for (const id of this.ledger.sessionIds()) this.closeSession(id, reason, 'unavailable');
     this.events.endAll(new DomainError('unavailable', reason));
   }
 }

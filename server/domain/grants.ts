@@ -7,15 +7,16 @@
 import { DomainError } from './errors';
 import type { GrantEndReason } from './events';
 import { type BufferId, type GrantId, IdSequence, isGrantId, type SessionId } from './ids';
-import type { Peer } from './peer';
+import { isMemberOf, type Peer } from './peer';
 import type { Clock } from './ports';
+import type { Payer, Quota } from './quota';
 import type { Grant, GrantTerms, Lease } from './records';
 import type { Audience, GrantView } from './views';
 
 /** Whether the peer, as the kernel attests it, is one of those whom the grant is for. */
 export function admits(audience: Audience, peer: Peer): boolean {
   if (audience.uid !== null && audience.uid !== peer.uid) return false;
-  if (audience.gid !== null && audience.gid !== peer.gid) return false;
+  if (audience.gid !== null && !isMemberOf(peer, audience.gid)) return false;
   return audience.cgroup === null || isWithinCgroup(peer.cgroup, audience.cgroup);
 }
 
@@ -35,7 +36,7 @@ export class GrantBook {
 
   constructor(
     private readonly clock: Clock,
-    private readonly maxGrantsPerSession: number,
+    private readonly quota: Quota,
     private readonly onEnded: (grant: Grant, reason: GrantEndReason) => void,
   ) {}
 
@@ -44,21 +45,16 @@ export class GrantBook {
     return this.usable.size;
   }
 
-  /** ALREADY_EXISTS if the name is taken; RESOURCE_EXHAUSTED if the session has made too many. */
-  add(terms: GrantTerms): Grant {
-    const made = this.byMaker.get(terms.maker)?.size ?? 0;
-    if (made >= this.maxGrantsPerSession) {
-      throw new DomainError(
-        'resource-exhausted',
-        `session ${terms.maker} has made ${made} grants of at most ${this.maxGrantsPerSession}: revoke some`,
-      );
-    }
+  /** ALREADY_EXISTS if the name is taken; RESOURCE_EXHAUSTED if the account has made too many. */
+  add(terms: GrantTerms, payer: Payer): Grant {
     if (terms.name !== null && this.byName.has(terms.name)) {
       throw new DomainError('already-exists', `the name ${terms.name} is taken`);
     }
+    const charge = this.quota.reserve(payer, { grants: 1 });
     const { timeToLiveMs } = terms;
     const grant: Grant = {
       ...terms,
+      charge,
       id: this.nextId.next(),
       expiresAtMs: timeToLiveMs === null ? null : this.clock.now() + timeToLiveMs,
       uses: 0,
@@ -100,6 +96,7 @@ export class GrantBook {
   end(grant: Grant, reason: GrantEndReason): void {
     if (grant.ended) return;
     grant.ended = true;
+    grant.charge.refund();
     grant.cancelExpiry();
     this.usable.delete(grant.id);
     if (grant.name !== null) this.byName.delete(grant.name);

@@ -2,19 +2,20 @@
  * What must happen when a lease begins, widens or ends, in one place: the ledger's entry, the fd plane's row, the
  * holder's CPU access, the grants that hang on it, the events; and with a buffer's last lease the end of the
  * buffer. The kernel object is closed and its charge refunded only when the kernel has returned from every SYNC
- * on it, so that what is charged is what is held.
+ * on it and nobody else has it open, so that what is charged is what is held.
  */
 import { type Access, includesAccess, widerAccess } from './access';
+import type { Callers } from './callers';
 import { CpuAccess, type CpuAccessTally } from './cpu-access';
 import { DomainError } from './errors';
 import type { EventHub } from './events';
 import { GrantBook } from './grants';
 import type { SessionId } from './ids';
-import { Ledger } from './ledger';
-import type { Limits } from './limits';
+import type { Ledger } from './ledger';
+import { Lingering } from './lingering';
 import type { Clock, LeaseTable, Memory, Reporter } from './ports';
-import type { Charge } from './quota';
-import type { BufferRecord, Grant, Lease, Session } from './records';
+import type { Charge, Quota } from './quota';
+import type { BufferRecord, FormerHolder, Grant, Lease, Session } from './records';
 import type { BufferOrigin, BufferView, LeaseView } from './views';
 
 /** What a new buffer is made of. */
@@ -26,22 +27,27 @@ export interface NewBuffer {
   readonly charge: Charge;
 }
 
+/** More of them are of no use to a person, and the list must end somewhere. */
+const MAX_FORMER_HOLDERS = 64;
+
 export class Leases {
-  readonly ledger = new Ledger();
   readonly grants: GrantBook;
+  readonly lingering: Lingering;
   readonly cpuAccessTally: CpuAccessTally = { open: 0, waiting: 0 };
 
   constructor(
+    readonly ledger: Ledger,
+    private readonly callers: Callers,
+    private readonly quota: Quota,
     private readonly outside: {
       readonly clock: Clock;
       readonly table: LeaseTable;
       readonly reporter: Reporter;
     },
     private readonly events: EventHub,
-    private readonly limits: Limits,
   ) {
-    const { maxGrantsPerSession } = limits;
-    this.grants = new GrantBook(outside.clock, maxGrantsPerSession, (grant, reason) => {
+    this.lingering = new Lingering(outside.clock, (buffer) => this.forget(buffer));
+    this.grants = new GrantBook(outside.clock, quota, (grant, reason) => {
       const body = {
         type: 'grant-ended',
         grantId: grant.id,
@@ -50,16 +56,6 @@ export class Leases {
       } as const;
       events.publish(grant.maker, body, [grant.maker]);
     });
-  }
-
-  /** RESOURCE_EXHAUSTED before anything else is spent on one lease too many. */
-  checkRoom(session: Session): void {
-    const { maxLeasesPerSession } = this.limits;
-    if (session.leases.size < maxLeasesPerSession) return;
-    throw new DomainError(
-      'resource-exhausted',
-      `session ${session.id} holds ${session.leases.size} leases of at most ${maxLeasesPerSession}: release some`,
-    );
   }
 
   /** A buffer that nobody knew, leased to and owned by the session. */
@@ -75,7 +71,6 @@ export class Leases {
   /** A lease by a grant: a new one, or the one that the session has, widened if the grant gives more. */
   open(session: Session, buffer: BufferRecord, grant: Grant): Lease {
     const held = session.leases.get(buffer.id);
-    if (held === undefined) this.checkRoom(session);
     const lease = held ?? this.add(session, buffer, grant.access, false);
     if (!includesAccess(lease.access, grant.access)) {
       lease.access = widerAccess(lease.access, grant.access);
@@ -97,10 +92,22 @@ export class Leases {
     const told = [session.id, ...ownersOf(buffer)];
     this.outside.table.drop(session.id, buffer.id);
     this.ledger.removeLease(lease);
+    lease.charge.refund();
+    this.remember(lease);
     buffer.cpuAccess?.drop(session.id, why);
     this.grants.forgetLease(lease);
     this.events.publish(session.id, { type: `lease-${how}`, bufferId: buffer.id }, told);
-    if (buffer.leases.size === 0) this.destroy(session.id, buffer);
+    const [heir] = buffer.leases.values();
+    if (heir === undefined) this.retire(buffer);
+    // Whoever holds the memory now pays for it.
+    else if (lease.isOwner) buffer.charge.moveTo(this.callers.accountOf(heir.session.peer));
+  }
+
+  /** Sessions that had leases and live, so that they may have fds. */
+  formerHolders(buffer: BufferRecord): FormerHolder[] {
+    return buffer.formerHolders.filter(({ sessionId }) => {
+      return this.ledger.findSession(sessionId)?.leases.has(buffer.id) === false;
+    });
   }
 
   cpuAccessOf(buffer: BufferRecord): CpuAccess {
@@ -126,9 +133,16 @@ export class Leases {
 
   private add(session: Session, buffer: BufferRecord, access: Access, isOwner: boolean): Lease {
     const createdAtMs = this.outside.clock.now();
-    const lease = { session, buffer, access, isOwner, createdAtMs, openedWith: new Set<Grant>() };
-    // The row first: if there is no fd for it, nothing has happened.
-    this.put(lease);
+    const charge = this.quota.reserve(this.callers.payerOf(session.peer), { leases: 1 });
+    const openedWith = new Set<Grant>();
+    const lease = { session, buffer, access, isOwner, createdAtMs, charge, openedWith };
+    try {
+      // The row first: if there is no fd for it, nothing has happened.
+      this.put(lease);
+    } catch (error) {
+      charge.refund();
+      throw error;
+    }
     this.ledger.addLease(lease);
     return lease;
   }
@@ -146,18 +160,34 @@ export class Leases {
     this.outside.table.put(session.id, { bufferId: buffer.id, memory: buffer.memory, access });
   }
 
-  private destroy(lastHolder: SessionId, buffer: BufferRecord): void {
-    this.ledger.removeBuffer(buffer);
+  private remember({ session, buffer }: Lease): void {
+    const others = this.formerHolders(buffer).filter(({ sessionId }) => sessionId !== session.id);
+    const current = others.slice(1 - MAX_FORMER_HOLDERS);
+    const endedAtMs = this.outside.clock.now();
+    const latest = { sessionId: session.id, peer: session.peer, endedAtMs };
+    buffer.formerHolders.splice(0, buffer.formerHolders.length, ...current, latest);
+  }
+
+  /** Nobody leases it any more. What a client brought is its own, whoever else has it. */
+  private retire(buffer: BufferRecord): void {
     this.grants.forgetBuffer(buffer.id);
-    const close = () => {
-      buffer.memory.close();
-      buffer.charge.refund();
-      this.events.publish(lastHolder, { type: 'buffer-destroyed', bufferId: buffer.id }, [
-        lastHolder,
-      ]);
+    const end = () => {
+      if (buffer.origin === 'adopted') this.forget(buffer);
+      else this.lingering.add(buffer);
     };
-    if (buffer.cpuAccess === null) close();
-    else buffer.cpuAccess.whenUnused(close);
+    if (buffer.cpuAccess === null) end();
+    else buffer.cpuAccess.whenUnused(end);
+  }
+
+  private forget(buffer: BufferRecord): void {
+    this.ledger.removeBuffer(buffer);
+    const lastHolder = buffer.formerHolders[buffer.formerHolders.length - 1]?.sessionId;
+    void buffer.memory.close().then(() => {
+      buffer.charge.refund();
+      if (lastHolder === undefined) return;
+      const body = { type: 'buffer-destroyed', bufferId: buffer.id } as const;
+      this.events.publish(lastHolder, body, [lastHolder]);
+    });
   }
 }
 

@@ -21,13 +21,20 @@ export class Ledger {
   private readonly buffersByMemory = new Map<string, BufferRecord>();
   private readonly nextBufferId = new IdSequence(isBufferId);
   private leases = 0;
+  private leasedBuffers = 0;
 
   get sessionCount(): number {
     return this.sessions.size;
   }
 
-  get bufferCount(): number {
-    return this.buffers.size;
+  /** Those that somebody leases. */
+  get leasedBufferCount(): number {
+    return this.leasedBuffers;
+  }
+
+  /** Those that nobody leases any more, and that are not gone yet. */
+  get lingeringBufferCount(): number {
+    return this.buffers.size - this.leasedBuffers;
   }
 
   get leaseCount(): number {
@@ -60,9 +67,12 @@ export class Ledger {
     return [...this.sessions.keys()];
   }
 
-  addBuffer(entry: Omit<BufferRecord, 'id' | 'leases' | 'cpuAccess'>): BufferRecord {
+  addBuffer(
+    entry: Omit<BufferRecord, 'id' | 'leases' | 'formerHolders' | 'cpuAccess'>,
+  ): BufferRecord {
     const id = this.nextBufferId.next();
-    const buffer: BufferRecord = { ...entry, id, leases: new Map(), cpuAccess: null };
+    const nobody = { leases: new Map(), formerHolders: [], cpuAccess: null };
+    const buffer: BufferRecord = { ...entry, id, ...nobody };
     this.buffers.set(id, buffer);
     this.bufferIds.add(id);
     this.buffersByMemory.set(memoryKey(buffer.memory), buffer);
@@ -96,6 +106,7 @@ export class Ledger {
   addLease(lease: Lease): void {
     lease.session.leases.set(lease.buffer.id, lease);
     lease.session.bufferIds.add(lease.buffer.id);
+    if (lease.buffer.leases.size === 0) this.leasedBuffers += 1;
     lease.buffer.leases.set(lease.session.id, lease);
     this.leases += 1;
   }
@@ -104,6 +115,7 @@ export class Ledger {
     lease.session.leases.delete(lease.buffer.id);
     lease.session.bufferIds.delete(lease.buffer.id);
     lease.buffer.leases.delete(lease.session.id);
+    if (lease.buffer.leases.size === 0) this.leasedBuffers -= 1;
     this.leases -= 1;
   }
 

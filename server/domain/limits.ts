@@ -1,17 +1,21 @@
-/** How much the daemon gives, all in all and to one. Every count that a client can drive up has its limit here. */
+/** How much the daemon has to give, all in all. Every count that a client can drive up has its limit here. */
 export interface Limits {
   /** Bytes held by all buffers together. */
   readonly maxBytes: number;
-  /** Bytes held by the buffers of one user. */
-  readonly maxBytesPerUid: number;
   /** Bytes of one buffer. */
   readonly maxBufferBytes: number;
   /** Buffers at once. */
   readonly maxBuffers: number;
-  /** Leases that one session may hold. */
-  readonly maxLeasesPerSession: number;
-  /** Grants that one session may have made. */
-  readonly maxGrantsPerSession: number;
+  /** Sessions at once, and as many connections to control.sock. */
+  readonly maxSessions: number;
+  /** Leases of all sessions together. */
+  readonly maxLeases: number;
+  /** Grants that can be used, of all sessions together. */
+  readonly maxGrants: number;
+  /** Calls on control.sock that are under way, waiting ones included. */
+  readonly maxCalls: number;
+  /** Allocations that the kernel works on at once. */
+  readonly maxAllocationsAtOnce: number;
   /** Events that wait for one watcher. */
   readonly maxQueuedEvents: number;
   /** Event streams that one session, or all administrators without a session together, may have open. */

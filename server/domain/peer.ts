@@ -1,5 +1,5 @@
 /**
- * A process as the kernel attests it. Nothing in here was said by the process about itself, but `comm`,
+ * A process as the kernel attests it, when it connected. Nothing in here was said by the process about itself, but `comm`,
  * which it may choose and which is only shown to people.
  */
 export interface Peer {
@@ -10,9 +10,17 @@ export interface Peer {
   /** Effective, at connect, in the daemon's user namespace. */
   readonly uid: number;
   readonly gid: number;
+  /** Supplementary groups at connect (SO_PEERGROUPS). */
+  readonly groups: readonly number[];
   readonly comm: string;
   /** Path in the unified cgroup hierarchy; empty if unknown. */
   readonly cgroup: string;
+  /** The systemd unit that the cgroup belongs to, such as `camera.service`; empty if none is attested. */
+  readonly unit: string;
+  /** The container that the cgroup belongs to, by the id that its engine gave it; empty if none is attested. */
+  readonly container: string;
+  /** In a container, or possibly: in a pid namespace of its own, in a cgroup that looks like one, or not visible. */
+  readonly isContained: boolean;
 }
 
 /**
@@ -21,6 +29,11 @@ export interface Peer {
  */
 export function isSameProcess(a: Peer, b: Peer): boolean {
   return a.pid !== 0 && a.pid === b.pid && a.startTime === b.startTime && a.uid === b.uid;
+}
+
+/** By its effective group or a supplementary one. */
+export function isMemberOf(peer: Peer, gid: number): boolean {
+  return peer.gid === gid || peer.groups.includes(gid);
 }
 
 /** For people: `pid 12 (camera, uid 1000)`. */

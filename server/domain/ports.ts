@@ -3,6 +3,7 @@
  * memory. Nothing else reaches the domain.
  */
 import type { Access, CpuAccessMode } from './access';
+import type { DomainErrorCode } from './errors';
 import type { BufferId, SessionId } from './ids';
 import type { Peer } from './peer';
 
@@ -47,7 +48,15 @@ export interface Memory {
   beginCpuAccess(mode: CpuAccessMode): Promise<void>;
   /** DMA_BUF_IOCTL_SYNC END. */
   endCpuAccess(mode: CpuAccessMode): Promise<void>;
-  close(): void;
+  /** Nobody will be given an fd of it any more: what is kept open only to be handed out is closed. */
+  withdraw(): void;
+  /**
+   * How many references others have to it: fds, mappings, devices, fds on their way. Of a memfd the kernel tells only
+   * whether there is one, and that only after {@link withdraw}. Null where it does not tell.
+   */
+  referencesElsewhere(): number | null;
+  /** Gives the reference back; resolves, and never rejects, when the kernel has freed what it could. */
+  close(): Promise<void>;
 }
 
 export type HeapKind = 'dma-heap' | 'udmabuf' | 'memfd';
@@ -86,6 +95,42 @@ export interface LeaseTable {
   put(sessionId: SessionId, row: LeaseRow): void;
   /** Nothing if there is no such row. */
   drop(sessionId: SessionId, bufferId: BufferId): void;
+}
+
+export type AuditAction =
+  | 'connect'
+  | 'authenticate'
+  | 'open-session'
+  | 'close-session'
+  | 'allocate'
+  | 'adopt'
+  | 'release'
+  | 'share'
+  | 'open'
+  | 'revoke'
+  | 'reload-policy';
+
+export type AuditDetails = Readonly<Record<string, string | number | boolean | null>>;
+
+/** One request that changes, or would have changed, what somebody holds. */
+export interface AuditRecord {
+  readonly action: AuditAction;
+  readonly sessionId: SessionId | null;
+  readonly peer: Peer;
+  /** Whose resources it uses. */
+  readonly account: string;
+  /** The rule of the policy that holds of the peer, and where it stands. */
+  readonly rule: string;
+  readonly details: AuditDetails;
+  readonly outcome: 'allow' | 'deny';
+  /** Only of a denial. */
+  readonly code?: DomainErrorCode | 'internal';
+  readonly reason?: string;
+}
+
+/** Where audit records go. */
+export interface Audit {
+  record(record: AuditRecord): void;
 }
 
 /** Told of defects and of kernel errors that nobody waits for any more. */

@@ -22,6 +22,7 @@ export class Session {
   constructor(
     readonly id: SessionId,
     readonly peer: Peer,
+    readonly charge: Charge,
   ) {}
 }
 
@@ -32,11 +33,19 @@ export interface Lease {
   access: Access;
   readonly isOwner: boolean;
   readonly createdAtMs: number;
+  readonly charge: Charge;
   /** The grants that it was opened with; revoking any of them with its leases ends it. */
   readonly openedWith: Set<Grant>;
 }
 
-/** A buffer that somebody leases. */
+/** A session whose lease has ended, and which may have kept an fd of the buffer. */
+export interface FormerHolder {
+  readonly sessionId: SessionId;
+  readonly peer: Peer;
+  readonly endedAtMs: number;
+}
+
+/** A buffer that somebody leases, or, without leases, one that somebody still has open. */
 export interface BufferRecord {
   readonly id: BufferId;
   readonly heap: string;
@@ -46,6 +55,7 @@ export interface BufferRecord {
   readonly createdAtMs: number;
   readonly charge: Charge;
   readonly leases: Map<SessionId, Lease>;
+  readonly formerHolders: FormerHolder[];
   /** Made at the first access. */
   cpuAccess: CpuAccess | null;
 }
@@ -69,6 +79,7 @@ export interface Grant extends GrantTerms {
   readonly expiresAtMs: number | null;
   uses: number;
   ended: boolean;
+  readonly charge: Charge;
   /** Those that were opened with it and live. */
   readonly leases: Set<Lease>;
   cancelExpiry: () => void;

@@ -23,6 +23,13 @@ export interface BufferView {
   readonly isOwner: boolean;
 }
 
+/** A session that may have kept an fd of a buffer when its lease ended. */
+export interface FormerHolderView {
+  readonly sessionId: SessionId;
+  readonly peer: Peer;
+  readonly endedAtMs: number;
+}
+
 export interface LeaseView {
   readonly sessionId: SessionId;
   readonly peer: Peer;
@@ -55,7 +62,10 @@ export interface GrantView {
 /** All 0 when the last session has ended and the kernel has returned from what it was asked. */
 export interface Totals {
   readonly sessions: number;
+  /** Leased ones. */
   readonly buffers: number;
+  /** Those that nobody leases any more but somebody still has open. */
+  readonly lingeringBuffers: number;
   readonly leases: number;
   readonly grants: number;
   readonly cpuAccesses: number;

@@ -158,7 +158,7 @@ export class FdSessions {
     if (fd === undefined) throw new Error('an fd is missing');
     // Duplicated: the ledger's reference then lives on its own, whatever becomes of the request.
     const { memory, exporter } = takeIn(this.addon, fd.duplicate());
-    const { id, access, sizeBytes } = this.broker.buffers.adopt(session, memory, {
+    const { id, access, sizeBytes } = this.broker.intake.adopt(session, memory, {
       label,
       exporter,
     });

@@ -7,6 +7,7 @@ import type { Access, CpuAccessMode } from '../domain/access';
 import { abortReason } from '../domain/errors';
 import type { Peer } from '../domain/peer';
 import type { Memory, MemoryKind } from '../domain/ports';
+import { readFdinfo } from './fdinfo';
 import { asAnswer, isSystemError } from './system-error';
 
 const SYNC_FLAGS: Readonly<Record<CpuAccessMode, number>> = {
@@ -128,9 +129,21 @@ export class KernelMemory implements Memory {
     }
   }
 
-  close(): void {
-    this.fd.close();
+  withdraw(): void {
     this.readOnlyFd?.close();
+    this.readOnlyFd = null;
+  }
+
+  referencesElsewhere(): number | null {
+    if (this.kind === 'memfd') return null;
+    // The kernel has taken off the reference that reading this took.
+    const count = readFdinfo(this.fd).get('count');
+    return count === undefined ? null : Number(count) - 1;
+  }
+
+  async close(): Promise<void> {
+    this.withdraw();
+    this.fd.close();
   }
 
   private async sync(mode: CpuAccessMode, phase: number): Promise<void> {

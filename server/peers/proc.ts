@@ -1,12 +1,13 @@
 /**
- * Who a peer is, beyond what the socket tells: its start time, name and cgroup from /proc. A pid can be used again
- * between the two, so what was read counts only if the pidfd, which names the very process that
+ * Who a peer is, beyond what the socket tells: its start time, name, cgroup and pid namespace from /proc. A pid can be used
+ * again between the two, so what was read counts only if the pidfd, which names the very process that
  * connected, says afterwards that it still lives.
  */
 import { readFileSync } from 'node:fs';
 import { type NativeAddon, type PeerCredentials, Poll } from '../../native';
 import { DomainError } from '../domain/errors';
 import type { Peer } from '../domain/peer';
+import { identityOfCgroup } from './cgroup';
 
 /** Where the start time is in /proc/PID/stat, counted from the state that follows the name. */
 const START_TIME_AFTER_COMM = 19;
@@ -15,32 +16,55 @@ export type Identify = (credentials: PeerCredentials) => Peer;
 
 /** Closes the pidfd. Throws UNAUTHENTICATED if the process is gone already. */
 export function identifyBy(addon: Pick<NativeAddon, 'pollNow'>, proc = '/proc'): Identify {
-  return ({ pid, uid, gid, pidfd }) => {
+  return ({ pid, uid, gid, groups, pidfd }) => {
     try {
-      if (pid === 0) return { pid, startTime: 0, uid, gid, comm: '', cgroup: '' };
+      const attested = { pid, uid, gid, groups };
+      if (pid === 0) return { ...attested, ...INVISIBLE };
       const read = readProcess(proc, pid);
       const isGone = pidfd !== null && addon.pollNow(pidfd, Poll.IN) !== 0;
       if (read === null || isGone) {
         throw new DomainError('unauthenticated', `the process with pid ${pid} has ended`);
       }
-      return { pid, uid, gid, ...read };
+      return { ...attested, ...read };
     } finally {
       pidfd?.close();
     }
   };
 }
 
-function readProcess(
-  proc: string,
-  pid: number,
-): Pick<Peer, 'startTime' | 'comm' | 'cgroup'> | null {
+type FromProc = Omit<Peer, keyof Omit<PeerCredentials, 'pidfd'>>;
+
+/** Of a process that is not visible nothing is known, so it might be in any container. */
+const INVISIBLE: FromProc = {
+  startTime: 0,
+  comm: '',
+  cgroup: '',
+  unit: '',
+  container: '',
+  isContained: true,
+};
+
+function readProcess(proc: string, pid: number): FromProc | null {
   try {
     const stat = readFileSync(`${proc}/${pid}/stat`, 'latin1');
-    const cgroup = readFileSync(`${proc}/${pid}/cgroup`, 'utf8');
-    return { startTime: parseStartTime(stat), comm: parseComm(stat), cgroup: parseCgroup(cgroup) };
+    const status = readFileSync(`${proc}/${pid}/status`, 'latin1');
+    const cgroup = parseCgroup(readFileSync(`${proc}/${pid}/cgroup`, 'utf8'));
+    const { unit, container, looksContained } = identityOfCgroup(cgroup);
+    const isContained = looksContained || parsePidNamespaceDepth(status) > 1;
+    const startTime = parseStartTime(stat);
+    return { startTime, comm: parseComm(stat), cgroup, unit, container, isContained };
   } catch {
     return null;
   }
+}
+
+/**
+ * In how many pid namespaces, from the daemon's own downwards, the process has a pid (NSpid of /proc/PID/status). The name
+ * comes before it, but cannot hold a line feed: the kernel escapes it.
+ */
+export function parsePidNamespaceDepth(status: string): number {
+  const pids = /^NSpid:\t(.*)$/m.exec(status)?.[1];
+  return pids === undefined ? 1 : pids.trim().split(/\s+/).length;
 }
 
 /** The name is in parentheses and may itself hold any character, a parenthesis too: the last one ends it. */

@@ -6,7 +6,7 @@ import { DomainError } from '../../../../server/domain/errors';
 import { openLog } from '../../../../server/log';
 import { randomSecrets } from '../../../../server/runtime/secrets';
 import { SessionTokens } from '../../../../server/session-tokens';
-import { peer, sessionId } from '../domain/fakes';
+import { Bench, peer, sessionId } from '../domain/fakes';
 
 class FakeCall extends EventEmitter implements ServerUnaryCall<string, string> {
   cancelled = false;
@@ -33,6 +33,7 @@ function context(drained: string[] = []): CallContext {
     peerOf: () => peer(10),
     tokens,
     bookFdPlane: () => drained.push('drained'),
+    broker: new Bench().broker,
     log: openLog('silent').log,
   };
 }

@@ -6,9 +6,23 @@ import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
 import type { Access, CpuAccessMode } from '../../../../server/domain/access';
 import { writes } from '../../../../server/domain/access';
+import { builtInPolicy } from '../../../../server/domain/built-in-policy';
 import { DomainError } from '../../../../server/domain/errors';
 import type { BufferId, SessionId } from '../../../../server/domain/ids';
-import { Bench, FakeMemory, NEVER, outcome, PAGE_BYTES, peer, sessionId, settle } from './fakes';
+import { Pattern } from '../../../../server/domain/pattern';
+import { Policy, type Rights, type Rule } from '../../../../server/domain/policy';
+import { FAIR_SHARES, RESOURCES } from '../../../../server/domain/quota';
+import {
+  Bench,
+  DAEMON_UID,
+  FakeMemory,
+  NEVER,
+  outcome,
+  PAGE_BYTES,
+  peer,
+  sessionId,
+  settle,
+} from './fakes';
 
 type Operation =
   | { readonly do: 'open-session'; readonly uid: number }
@@ -46,6 +60,10 @@ type Operation =
     }
   | { readonly do: 'cancel'; readonly wait: number }
   | { readonly do: 'end'; readonly session: number; readonly buffer: number }
+  /** Somebody keeps an fd, whatever becomes of the lease; somebody closes all. */
+  | { readonly do: 'keep'; readonly buffer: number }
+  | { readonly do: 'let-go' }
+  | { readonly do: 'reload'; readonly policy: keyof typeof POLICIES }
   | { readonly do: 'stall' | 'resume' | 'fail-start' }
   | { readonly do: 'advance'; readonly ms: number };
 
@@ -80,6 +98,29 @@ interface ModelBuffer {
   queue: ModelAccess[];
 }
 
+const NOTHING: Rights = {
+  heaps: [],
+  maxBufferBytes: null,
+  limits: FAIR_SHARES,
+  mayAdopt: false,
+  publish: [],
+  open: [new Pattern('b/*')],
+  mayInspect: false,
+};
+const ruleFor = (uid: number, rights: Rights | null): Rule => ({
+  name: `uid-${uid}`,
+  source: 'test',
+  criteria: [{ key: 'uid', ids: [{ first: uid, last: uid }], wanted: String(uid) }],
+  rights,
+  per: 'uid',
+});
+const BUILT_IN = builtInPolicy(DAEMON_UID);
+const POLICIES = {
+  open: BUILT_IN,
+  /** Nothing but opening `b/c` for 1000, and nothing at all for 1001. */
+  strict: new Policy('strict', [ruleFor(1000, NOTHING), ruleFor(1001, null), ...BUILT_IN.rules]),
+};
+
 /** Adopted kernel objects have inodes of their own, which allocation never reaches. */
 const ADOPTED_INODES = 1_000_000;
 
@@ -89,6 +130,7 @@ class World {
   readonly buffers = new Map<BufferId, ModelBuffer>();
   readonly grants: ModelGrant[] = [];
   pendingAllocations = 0;
+  private policy: keyof typeof POLICIES = 'open';
   private lastSession = 0;
   private hadFailure = false;
 
@@ -120,6 +162,19 @@ class World {
         return this.cancel(operation.wait);
       case 'end':
         return this.withBuffer(operation, (session, buffer) => this.end(session, buffer));
+      case 'keep': {
+        const all = [...this.buffers.values()];
+        const kept = all[operation.buffer % Math.max(all.length, 1)];
+        if (kept !== undefined) this.bench.memoryOf(kept.inode).heldElsewhere += 1;
+        return;
+      }
+      case 'let-go':
+        for (const memory of this.bench.kernel.openMemories) memory.heldElsewhere = 0;
+        return;
+      case 'reload':
+        this.policy = operation.policy;
+        this.bench.policy.replace(POLICIES[operation.policy]);
+        return;
       case 'stall':
         this.bench.kernel.isStalled = true;
         return;
@@ -144,8 +199,24 @@ class World {
   private async openSession(uid: number): Promise<void> {
     this.lastSession += 1;
     const session = sessionId(this.lastSession);
-    this.bench.broker.openSession(session, peer(session, uid));
-    this.sessions.set(session, uid);
+    const code = await outcome(() => this.bench.broker.openSession(session, peer(session, uid)));
+    if (code === 'ok') this.sessions.set(session, uid);
+    else expect(code).toBe(this.isKeptOut(uid) ? 'permission-denied' : 'resource-exhausted');
+    if (this.isKeptOut(uid)) expect(code).toBe('permission-denied');
+  }
+
+  private isKeptOut(uid: number | undefined): boolean {
+    return this.policy === 'strict' && uid === 1001;
+  }
+
+  private isConfined(session: SessionId): boolean {
+    const uid = this.sessions.get(session);
+    return this.policy === 'strict' && (uid === 1000 || uid === 1001);
+  }
+
+  private mayOpen(session: SessionId, by: ModelGrant['by']): boolean {
+    if (!this.isConfined(session)) return true;
+    return !this.isKeptOut(this.sessions.get(session)) && (!('name' in by) || by.name === 'b/c');
   }
 
   async closeSession(session: SessionId): Promise<void> {
@@ -163,10 +234,13 @@ class World {
       this.bench.heap.failNext = new DomainError('resource-exhausted', 'ENOMEM');
     }
     this.pendingAllocations += 1;
-    const done = this.bench.broker.buffers
+    const done = this.bench.broker.intake
       .allocate(session, { heap: '', sizeBytes: pages * PAGE_BYTES - 1, label: '' }, NEVER)
       .then(
-        (view) => this.enter(session, view.id, view.inode, 'read-write'),
+        (view) => {
+          expect(this.isConfined(session)).toBe(false);
+          this.enter(session, view.id, view.inode, 'read-write');
+        },
         (error: unknown) => {
           if (!(error instanceof DomainError)) throw error;
         },
@@ -186,12 +260,15 @@ class World {
     const memory = new FakeMemory(this.bench.kernel, 2 * PAGE_BYTES, operation.access, inode);
     const known = [...this.buffers.values()].find((buffer) => buffer.inode === inode);
     try {
-      const { id } = this.bench.broker.buffers.adopt(session, memory, { label: '', exporter: 'x' });
+      const { id } = this.bench.broker.intake.adopt(session, memory, { label: '', exporter: 'x' });
+      expect(this.isConfined(session)).toBe(false);
       if (known !== undefined) expect(id).toBe(known.id);
       else this.enter(session, id, inode, operation.access);
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
-      if (known !== undefined) expect(known.leases.has(session)).toBe(false);
+      if (known !== undefined && !this.isConfined(session)) {
+        expect(known.leases.has(session)).toBe(false);
+      }
       expect(memory.closed).toBe(true);
     }
   }
@@ -239,6 +316,9 @@ class World {
         maxUses,
       });
       expect(buffer.owner === session || this.sessions.get(session) === 0).toBe(true);
+      if (this.isKeptOut(this.sessions.get(session)) || name !== null) {
+        expect(this.isConfined(session)).toBe(false);
+      }
       const by = made.secret === null ? { name: name ?? '' } : { secret: made.secret };
       const expiresAtMs =
         timeToLiveMs === null ? Number.POSITIVE_INFINITY : this.bench.clock.now() + timeToLiveMs;
@@ -265,6 +345,10 @@ class World {
     const grant = this.grants[index % Math.max(this.grants.length, 1)];
     if (grant === undefined) return;
     const code = await outcome(() => this.bench.broker.shares.open(session, grant.by));
+    if (!this.mayOpen(session, grant.by)) {
+      expect(code).toBe('permission-denied');
+      return;
+    }
     const isFor = grant.uid === null || grant.uid === this.sessions.get(session);
     const successor = 'name' in grant.by ? this.usableByName(grant.by.name, session) : undefined;
     if (code === 'ok') {
@@ -389,11 +473,27 @@ class World {
     same(totals.leases, leases.length);
     same(totals.grants, this.grants.filter((grant) => grant.isUsable).length);
     same(table.rows.size, leases.length);
+    const { quota } = broker;
+    same(quota.held('sessions'), this.sessions.size);
+    same(quota.held('leases'), leases.length);
+    same(quota.held('grants'), totals.grants);
+    this.checkLingering();
     const heldBytes = kernel.openMemories.reduce((sum, memory) => sum + (memory.sizeBytes ?? 0), 0);
     if (this.pendingAllocations === 0) same(totals.chargedBytes, heldBytes);
     else expect(totals.chargedBytes).toBeGreaterThanOrEqual(heldBytes);
     for (const buffer of this.buffers.values()) this.checkBuffer(buffer);
     same(this.bench.reports, []);
+  }
+
+  /** Memory without a lease is there for as long as somebody has it, and is counted. */
+  private checkLingering(): void {
+    const { broker, kernel } = this.bench;
+    if (kernel.isStalled || this.pendingAllocations > 0) return;
+    const leased = new Set([...this.buffers.values()].map(({ inode }) => inode));
+    const unleased = kernel.openMemories.filter(({ inode }) => !leased.has(inode));
+    same(broker.totals().lingeringBuffers, unleased.length);
+    for (const memory of unleased) same(memory.isWithdrawn, true);
+    same(broker.quota.held('buffers'), this.buffers.size + unleased.length);
   }
 
   private checkBuffer(model: ModelBuffer): void {
@@ -427,11 +527,13 @@ class World {
     this.bench.kernel.resume();
     await settle();
     this.check();
-    const { sessions, buffers, leases, grants, cpuAccesses, waiters, chargedBytes } =
-      this.bench.broker.totals();
-    expect({ sessions, buffers, leases, grants, cpuAccesses, waiters, chargedBytes }).toEqual({
+    for (const memory of this.bench.kernel.openMemories) memory.heldElsewhere = 0;
+    this.bench.clock.advance(10_000);
+    await settle();
+    expect(this.bench.broker.totals()).toEqual({
       sessions: 0,
       buffers: 0,
+      lingeringBuffers: 0,
       leases: 0,
       grants: 0,
       cpuAccesses: 0,
@@ -439,6 +541,7 @@ class World {
       chargedBytes: 0,
     });
     expect(this.bench.kernel.openMemories).toEqual([]);
+    for (const resource of RESOURCES) expect(this.bench.broker.quota.held(resource)).toBe(0);
     for (const memory of this.bench.kernel.memories) {
       expect(paired(memory.log)).toBe(true);
     }
@@ -521,6 +624,12 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({ do: fc.constantFrom<'stall' | 'resume'>('stall', 'resume') }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: is('keep'), buffer: index }) },
+  { weight: 1, arbitrary: fc.record({ do: is('let-go') }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: is('reload'), policy: fc.constantFrom('open', 'strict') }),
   },
   { weight: 1, arbitrary: fc.record({ do: is('advance'), ms: fc.constantFrom(5, 50, 2000) }) },
 );

@@ -1,11 +1,14 @@
 /** The domain's ports in memory. The kernel's calls can be held up, as a slow driver holds them up. */
 import type { CpuAccessMode } from '../../../../server/domain/access';
 import { Broker } from '../../../../server/domain/broker';
+import { builtInPolicy } from '../../../../server/domain/built-in-policy';
 import { DomainError, type DomainErrorCode } from '../../../../server/domain/errors';
 import { type BufferId, isSessionId, type SessionId } from '../../../../server/domain/ids';
 import type { Limits } from '../../../../server/domain/limits';
 import type { Peer } from '../../../../server/domain/peer';
+import { type Policy, PolicyInForce } from '../../../../server/domain/policy';
 import type {
+  AuditRecord,
   Clock,
   Heap,
   LeaseRow,
@@ -18,11 +21,13 @@ export const PAGE_BYTES = 4096;
 
 export const LIMITS: Limits = {
   maxBytes: 64 * PAGE_BYTES,
-  maxBytesPerUid: 48 * PAGE_BYTES,
   maxBufferBytes: 16 * PAGE_BYTES,
   maxBuffers: 12,
-  maxLeasesPerSession: 8,
-  maxGrantsPerSession: 4,
+  maxSessions: 16,
+  maxLeases: 24,
+  maxGrants: 8,
+  maxCalls: 8,
+  maxAllocationsAtOnce: 2,
   maxQueuedEvents: 16,
   maxWatchersPerSession: 2,
 };
@@ -83,6 +88,9 @@ export class FakeMemory implements Memory {
   closed = false;
   /** Fences that never signal, as long as it is set. */
   isBusy = false;
+  /** References of others, which they have whatever the daemon does. */
+  heldElsewhere = 0;
+  isWithdrawn = false;
   readonly log: string[] = [];
   readonly inside: CpuAccessMode[] = [];
   failNextStart: Error | null = null;
@@ -143,7 +151,15 @@ export class FakeMemory implements Memory {
     this.log.push(`END ${mode}`);
   }
 
-  close(): void {
+  withdraw(): void {
+    this.isWithdrawn = true;
+  }
+
+  referencesElsewhere(): number {
+    return this.heldElsewhere;
+  }
+
+  async close(): Promise<void> {
     if (this.closed) throw new Error('closed twice');
     if (this.inside.length > 0) throw new Error('closed with an access inside');
     this.closed = true;
@@ -204,13 +220,17 @@ export function fakeSecrets(): Secrets {
 }
 
 export function peer(pid: number, uid = 1000): Peer {
-  return { pid, startTime: pid * 10, uid, gid: uid, comm: `client${pid}`, cgroup: `/test/${uid}` };
+  const attested = { pid, startTime: pid * 10, uid, gid: uid, groups: [], comm: `client${pid}` };
+  const cgroup = `/test/${uid}`;
+  return { ...attested, cgroup, unit: '', container: '', isContained: false };
 }
 
 export function sessionId(value: number): SessionId {
   if (!isSessionId(value)) throw new Error(`${value} is no session id`);
   return value;
 }
+
+export const DAEMON_UID = 500;
 
 /** A broker over fakes. */
 export class Bench {
@@ -219,16 +239,21 @@ export class Bench {
   readonly heap = new FakeHeap(this.kernel);
   readonly table = new FakeTable();
   readonly reports: string[] = [];
+  readonly audit: AuditRecord[] = [];
+  readonly policy: PolicyInForce;
   readonly broker: Broker;
 
-  constructor(limits: Partial<Limits> = {}) {
+  constructor(limits: Partial<Limits> = {}, policy: Policy = builtInPolicy(DAEMON_UID)) {
+    this.policy = new PolicyInForce(policy);
     this.broker = new Broker({
       limits: { ...LIMITS, ...limits },
-      daemonUid: 500,
+      policy: this.policy,
+      daemonUid: DAEMON_UID,
       heaps: [this.heap],
       clock: this.clock,
       secrets: fakeSecrets(),
       table: this.table,
+      audit: { record: (record) => this.audit.push(record) },
       reporter: { report: (error, what) => this.reports.push(`${what}: ${String(error)}`) },
     });
   }
@@ -239,8 +264,8 @@ export class Bench {
     return session;
   }
 
-  allocate(session: SessionId, sizeBytes = PAGE_BYTES): ReturnType<Broker['buffers']['allocate']> {
-    return this.broker.buffers.allocate(session, { heap: '', sizeBytes, label: '' }, NEVER);
+  allocate(session: SessionId, sizeBytes = PAGE_BYTES): ReturnType<Broker['intake']['allocate']> {
+    return this.broker.intake.allocate(session, { heap: '', sizeBytes, label: '' }, NEVER);
   }
 
   /** The memory behind a buffer, by its inode. */

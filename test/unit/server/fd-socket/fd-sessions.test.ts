@@ -3,7 +3,7 @@ import { isSessionId } from '../../../../server/domain/ids';
 import { FdSessions } from '../../../../server/fd-socket/fd-sessions';
 import { openLog } from '../../../../server/log';
 import { SessionTokens } from '../../../../server/session-tokens';
-import { Bench, fakeSecrets, NEVER, peer } from '../domain/fakes';
+import { Bench, fakeSecrets, NEVER, peer, settle } from '../domain/fakes';
 import { fakeFd } from '../fake-fd';
 import { FakeKernelCalls } from '../heaps/fake-kernel-calls';
 
@@ -73,7 +73,7 @@ function setUp() {
 const connected = (session: number, pid = session): FdPlaneArrival => ({
   type: 'connected',
   session,
-  peer: { pid, uid: 1000, gid: 1000, pidfd: null },
+  peer: { pid, uid: 1000, gid: 1000, groups: [], pidfd: null },
 });
 
 describe('a client of fd.sock', () => {
@@ -104,13 +104,13 @@ describe('a client of fd.sock', () => {
     const session = 1;
     if (!isSessionId(session)) throw new Error('no id');
     const request = { heap: '', sizeBytes: 1, label: '' };
-    const { id } = await bench.broker.buffers.allocate(session, request, NEVER);
+    const { id } = await bench.broker.intake.allocate(session, request, NEVER);
     happen({ type: 'released', session: 1, bufferIds: [id] });
     expect(bench.broker.totals().buffers).toBe(0);
     expect(happen({ type: 'released', session: 1, bufferIds: [id] })).toEqual([]);
   });
 
-  test('has its request answered and the fds that came with it closed', () => {
+  test('has its request answered and the fds that came with it closed', async () => {
     const { bench, calls, happen } = setUp();
     calls.description = { ...calls.description, kind: 'memfd', seals: 2 };
     const fd = fakeFd();
@@ -121,6 +121,7 @@ describe('a client of fd.sock', () => {
     expect(fd.duplicates.map((duplicate) => duplicate.closed)).toEqual([false]);
     happen({ type: 'disconnected', session: 1, reason: 'closed' });
     expect(fd.duplicates.map((duplicate) => duplicate.closed)).toEqual([true]);
+    await settle();
     expect(bench.broker.totals().chargedBytes).toBe(0);
   });
 

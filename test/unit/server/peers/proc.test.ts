@@ -26,6 +26,7 @@ describe('a peer', () => {
   const proc = mkdtempSync(join(tmpdir(), 'dmabufd-proc-'));
   mkdirSync(join(proc, '42'));
   writeFileSync(join(proc, '42', 'stat'), STAT);
+  writeFileSync(join(proc, '42', 'status'), 'Name:\ta\nNSpid:\t42\n');
   writeFileSync(join(proc, '42', 'cgroup'), '1:name=x:/old\n0::/system.slice/camera.service\n');
   afterAll(() => rmSync(proc, { recursive: true }));
 
@@ -33,6 +34,7 @@ describe('a peer', () => {
     pid,
     uid: 1000,
     gid: 100,
+    groups: [44],
     pidfd: fd,
   });
 
@@ -44,8 +46,12 @@ describe('a peer', () => {
       startTime: 987654,
       uid: 1000,
       gid: 100,
+      groups: [44],
       comm: 'a) (b c',
       cgroup: '/system.slice/camera.service',
+      unit: 'camera.service',
+      container: '',
+      isContained: false,
     });
     expect(fd.wasClosed).toBe(true);
   });

@@ -1,0 +1,66 @@
+/**
+ * Buffers that nobody leases any more, but that somebody still has open: an fd once given cannot be taken back, and neither can
+ * the memory. They stay charged, and visible to whoever may inspect, until the kernel says that nobody else
+ * has them. The kernel tells no one, so it is asked from time to time: soon at first, then less often.
+ */
+import type { BufferId } from './ids';
+import type { Clock } from './ports';
+import type { BufferRecord } from './records';
+
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 1_000;
+/** Asking takes some microseconds each; more than this wait for the next time. */
+const MAX_ASKED_AT_ONCE = 256;
+/** Somebody who is refused for want of room may have us ask at once, but not as often as he likes. */
+const LEAST_PAUSE_MS = 5;
+
+export class Lingering {
+  private readonly buffers = new Map<BufferId, BufferRecord>();
+  private cancelTimer: (() => void) | null = null;
+  private pauseMs = FIRST_PAUSE_MS;
+  private askedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly onGone: (buffer: BufferRecord) => void,
+  ) {}
+
+  /** Takes a buffer whose last lease has ended. If nobody else has it, it is gone at once. */
+  add(buffer: BufferRecord): void {
+    buffer.memory.withdraw();
+    if (isGone(buffer)) {
+      this.onGone(buffer);
+      return;
+    }
+    this.buffers.set(buffer.id, buffer);
+    this.pauseMs = FIRST_PAUSE_MS;
+    this.arm();
+  }
+
+  /** Asks now, if it has not just been done. */
+  ask(): void {
+    if (this.clock.now() - this.askedAtMs < LEAST_PAUSE_MS) return;
+    this.askedAtMs = this.clock.now();
+    for (const buffer of [...this.buffers.values()].slice(0, MAX_ASKED_AT_ONCE)) {
+      this.buffers.delete(buffer.id);
+      if (isGone(buffer)) this.onGone(buffer);
+      // Behind the others, so that all have their turn.
+      else this.buffers.set(buffer.id, buffer);
+    }
+  }
+
+  private arm(): void {
+    this.cancelTimer?.();
+    this.cancelTimer = this.clock.after(this.pauseMs, () => {
+      this.cancelTimer = null;
+      this.ask();
+      this.pauseMs = Math.min(2 * this.pauseMs, LONGEST_PAUSE_MS);
+      if (this.buffers.size > 0) this.arm();
+    });
+  }
+}
+
+/** Where the kernel does not tell, nothing can be waited for. */
+function isGone({ memory }: BufferRecord): boolean {
+  return (memory.referencesElsewhere() ?? 0) === 0;
+}
