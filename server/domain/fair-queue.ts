@@ -22,6 +22,7 @@ export class FairQueue {
       return await work();
     } finally {
       this.busy.delete(account);
+      this.putLast(account);
       this.advance();
     }
   }
@@ -52,22 +53,22 @@ export class FairQueue {
       if (this.busy.size >= this.atOnce) return;
       if (go === undefined || this.busy.has(account)) continue;
       this.busy.add(account);
-      const others = this.remove(account, go);
-      // Behind the others, if more of its waits.
-      if (others !== undefined) {
-        this.waiting.delete(account);
-        this.waiting.set(account, others);
-      }
+      this.remove(account, go);
       go();
     }
   }
 
-  /** Answers who else waits of that account. */
-  private remove(account: string, go: () => void): Set<() => void> | undefined {
+  /** It has had its turn: the others are before what else waits of it. */
+  private putLast(account: string): void {
+    const ofAccount = this.waiting.get(account);
+    if (ofAccount === undefined) return;
+    this.waiting.delete(account);
+    this.waiting.set(account, ofAccount);
+  }
+
+  private remove(account: string, go: () => void): void {
     const ofAccount = this.waiting.get(account);
     ofAccount?.delete(go);
-    if (ofAccount?.size !== 0) return ofAccount;
-    this.waiting.delete(account);
-    return undefined;
+    if (ofAccount?.size === 0) this.waiting.delete(account);
   }
 }

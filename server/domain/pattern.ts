@@ -7,7 +7,7 @@ export class Pattern {
   private readonly tokens: readonly string[];
 
   constructor(readonly text: string) {
-    this.tokens = text.match(/\*\*|[^]/gu) ?? [];
+    this.tokens = text.match(/\*\*|./gsu) ?? [];
   }
 
   matches(text: string): boolean {

@@ -26,7 +26,7 @@ export async function probe(
       const capabilities = await findCapabilities(addon, page, pageBytes);
       return { ...described, capabilities, unavailableReason: null };
     } finally {
-      page.close();
+      await page.close();
     }
   } catch (error) {
     return { ...described, capabilities: [], unavailableReason: describeError(error) };

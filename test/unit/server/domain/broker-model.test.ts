@@ -234,11 +234,12 @@ class World {
       this.bench.heap.failNext = new DomainError('resource-exhausted', 'ENOMEM');
     }
     this.pendingAllocations += 1;
+    const isConfined = this.isConfined(session);
     const done = this.bench.broker.intake
       .allocate(session, { heap: '', sizeBytes: pages * PAGE_BYTES - 1, label: '' }, NEVER)
       .then(
         (view) => {
-          expect(this.isConfined(session)).toBe(false);
+          expect(isConfined).toBe(false);
           this.enter(session, view.id, view.inode, 'read-write');
         },
         (error: unknown) => {
