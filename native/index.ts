@@ -63,15 +63,15 @@ export interface FdDescription {
   readonly seals: number;
 }
 
-/** The peer of a connected Unix socket, fixed when it connected (SO_PEERCRED, SO_PEERPIDFD). */
+/** The peer of a connected Unix socket, fixed when it connected (SO_PEERCRED, SO_PEERGROUPS, SO_PEERPIDFD). */
 export interface PeerCredentials {
   /** In the pid namespace of this process; 0 if the peer is not visible in it. */
   readonly pid: number;
   /** In the user namespace of this process; 65534 if unmapped. */
   readonly uid: number;
   readonly gid: number;
-  /** Supplementary groups (SO_PEERGROUPS, Linux 4.13+); empty where the kernel does not tell. */
-  readonly groups: number[];
+  /** Supplementary groups, 65534 for each that is unmapped; empty where the kernel does not tell (before 4.13). */
+  readonly groups: readonly number[];
   /** A pidfd of the peer (SO_PEERPIDFD, Linux 6.5+, else pidfd_open); null where there are none (before 5.3). */
   readonly pidfd: Fd | null;
 }

@@ -79,6 +79,43 @@ describe('a seqpacket connection', () => {
   });
 });
 
+// Only root may choose its groups. Elsewhere these tests say that they were skipped.
+const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
+
+describeAsRoot('the supplementary groups of a peer', () => {
+  expectNoFdLeak();
+
+  it.each([
+    ['those that it had when it connected', [4001, 4002, 70_000]],
+    ['more of them than fit into a page', Array.from({ length: 2000 }, (_, index) => 5000 + index)],
+    ['none, if it has none', []],
+  ])('are %s', async (_, groups) => {
+    using directory = new Directory();
+    const path = directory.join('s');
+    using listener = addon.listenUnix('seqpacket', path, 0o600);
+    const plane = addon.startFdPlane({ listener, maxSessions: 1, onEvents: () => undefined });
+    const member = spawn(
+      process.execPath,
+      [join(PROCESSES, 'connect-with-groups.js'), path, ...groups.map(String)],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const closed = once(member, 'close');
+    await once(member.stdout, 'data');
+    const seen: PeerCredentials[] = [];
+    await until(() => {
+      for (const event of plane.takeArrivals(16)) {
+        if (event.type === 'connected') seen.push(event.peer);
+      }
+      return seen.length > 0;
+    }, 'a connection');
+    for (const { pidfd } of seen) pidfd?.close();
+    expect(seen).toMatchObject([{ pid: member.pid, groups }]);
+    member.kill('SIGKILL');
+    await closed;
+    plane.close();
+  });
+});
+
 describe('a listening socket', () => {
   expectNoFdLeak();
 

@@ -11,10 +11,13 @@
 namespace dmabufd {
 
 Napi::Object to_js(Napi::Env env, PeerCredentials peer) {
+  Napi::Array groups = Napi::Array::New(env, peer.groups.size());
+  for (uint32_t i = 0; i < peer.groups.size(); i++) groups.Set(i, Napi::Number::New(env, peer.groups[i]));
   Napi::Object object = Napi::Object::New(env);
   object.Set("pid", peer.pid);
   object.Set("uid", peer.uid);
   object.Set("gid", peer.gid);
+  object.Set("groups", groups);
   object.Set("pidfd", FdObject::wrap_or_null(env, std::move(peer.pidfd)));
   return object;
 }

@@ -5,12 +5,24 @@
 
 #include "kernel/system_error.h"
 
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59 /* asm-generic/socket.h */
+#endif
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* asm-generic/socket.h */
 #endif
 
 namespace dmabufd {
 namespace {
+
+// Fixed when the peer connected, so that the length that the kernel tells first is still true when it is asked again.
+std::vector<gid_t> peer_groups(int socket) {
+  socklen_t length = 0;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, nullptr, &length) == 0 || errno != ERANGE) return {};
+  std::vector<gid_t> groups(length / sizeof(gid_t));
+  check(::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &length), "getsockopt(SO_PEERGROUPS)");
+  return groups;
+}
 
 UniqueFd peer_pidfd(int socket, pid_t pid) {
   int pidfd = -1;
@@ -32,7 +44,7 @@ PeerCredentials peer_credentials(int socket) {
   ucred credentials{};
   socklen_t length = sizeof(credentials);
   check(::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length), "getsockopt(SO_PEERCRED)");
-  return {credentials.pid, credentials.uid, credentials.gid, peer_pidfd(socket, credentials.pid)};
+  return {credentials.pid, credentials.uid, credentials.gid, peer_groups(socket), peer_pidfd(socket, credentials.pid)};
 }
 
 UniqueFd open_pidfd(pid_t pid) {

@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include <vector>
+
 #include "kernel/unique_fd.h"
 
 namespace dmabufd {
@@ -11,10 +13,11 @@ struct PeerCredentials {
   pid_t pid;       // in this process's pid namespace; 0 if the peer is not visible in it
   uid_t uid;       // in this process's user namespace
   gid_t gid;
+  std::vector<gid_t> groups;  // supplementary; none before Linux 4.13, which does not tell
   UniqueFd pidfd;  // invalid only where the kernel has no pidfds (before Linux 5.3)
 };
 
-// SO_PEERCRED, and a pidfd: SO_PEERPIDFD (Linux 6.5), which cannot be of another process, or else pidfd_open, which can if
+// SO_PEERCRED, SO_PEERGROUPS, and a pidfd: SO_PEERPIDFD (Linux 6.5), which cannot be of another process, or else pidfd_open, which can if
 // the peer ended and its pid was given away in between. Throws ESRCH if the peer has ended: a pid that nobody holds may be
 // another process's already.
 PeerCredentials peer_credentials(int socket);
