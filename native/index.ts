@@ -229,6 +229,13 @@ export interface NativeAddon {
   /** Takes over a descriptor that is open already, and sets FD_CLOEXEC on it. Throws `EBADF`. */
   adoptFd(number: number): Fd;
   /**
+   * Closes an Fd without making the event loop wait while the kernel frees what was behind it, which takes long for a huge
+   * buffer: `closed` is true at once, and the promise resolves when close(2) has returned on another thread. If somebody
+   * else still holds the descriptor (the fd plane's table, a call under way), it is closed by whoever lets go last, and the
+   * promise does not wait for that.
+   */
+  closeFd(fd: Fd): Promise<void>;
+  /**
    * A buffer from a node in /dev/dma_heap (DMA_HEAP_IOCTL_ALLOC). `EINVAL` for 0 bytes. Zeroed by the system
    * heap. Off the event loop: zeroing takes long.
    */

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import addon from '../../native';
-import { expectNoFdLeak } from './open-fds';
+import addon, { type FdPlaneArrival } from '../../native';
+import { expectNoFdLeak, openFds } from './open-fds';
+import { bufferIds, Directory, datagram, TestClient, until } from './sockets';
 
 /** FD_CLOEXEC as the kernel shows it: O_CLOEXEC in the flags of fdinfo. */
 function isCloexec(fd: number): boolean {
@@ -69,6 +70,46 @@ describe('an Fd', () => {
     expect(() => fd.release()).toThrow(expect.objectContaining({ code: 'EBUSY' }));
     fd.close();
     await expect(call).rejects.toMatchObject({ code: 'ENOTTY' });
+  });
+
+  it('is closed on another thread by closeFd, which says when that is done', async () => {
+    const fd = await addon.createMemfd('freed-elsewhere', 8 << 20);
+    const mapping = addon.map(fd, 8 << 20, 'read-write');
+    new Uint8Array(mapping.view()).fill(1);
+    mapping.unmap();
+    const { number } = fd;
+    const closing = addon.closeFd(fd);
+    expect(fd.closed).toBe(true);
+    await closing;
+    expect(openFds().filter((open) => open.startsWith(`${number} -> /memfd:freed`))).toEqual([]);
+    await addon.closeFd(fd);
+  });
+
+  it('stays open in closeFd while somebody else holds it', async () => {
+    const fd = await addon.createMemfd('held', 4096);
+    using directory = new Directory();
+    const plane = addon.startFdPlane({
+      listener: addon.listenUnix('seqpacket', directory.join('s'), 0o600),
+      maxSessions: 1,
+      onEvents: () => undefined,
+    });
+    using client = new TestClient(directory.join('s'));
+    const arrivals: FdPlaneArrival[] = [];
+    await until(() => arrivals.push(...plane.takeArrivals(1)) > 0, 'a connection');
+    for (const arrival of arrivals) {
+      if (arrival.type !== 'connected') continue;
+      arrival.peer.pidfd?.close();
+      plane.admit(arrival.session, new Uint8Array(32));
+      plane.putLease(arrival.session, { bufferId: 1, fd, sizeBytes: 4096, flags: 3 });
+    }
+    await addon.closeFd(fd);
+    expect(fd.closed).toBe(true);
+    await client.next();
+    client.socket.send(datagram(3, 1, bufferIds(1)));
+    const { fds } = await client.next();
+    expect(fds).toHaveLength(1);
+    for (const fetched of fds) await addon.closeFd(fetched);
+    plane.close();
   });
 });
 

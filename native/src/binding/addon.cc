@@ -24,6 +24,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
     exports.Set(name, Napi::Function::New(env, function, name));
   };
   add("adoptFd", adopt_fd);
+  add("closeFd", close_fd);
   add("allocateFromDmaHeap", allocate_from_dma_heap_binding);
   add("createUdmabuf", create_udmabuf_binding);
   add("createMemfd", create_memfd_binding);

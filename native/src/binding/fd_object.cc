@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 
+#include <utility>
+
 #include "binding/arguments.h"
 #include "binding/environment.h"
+#include "binding/promise_work.h"
 
 namespace dmabufd {
 namespace {
@@ -64,6 +67,10 @@ UniqueFd FdObject::take(const Napi::Value& value, const char* name) {
   return unwrap(value, name).take_out(value.Env());
 }
 
+SharedFd FdObject::give_up(const Napi::Value& value, const char* name) {
+  return std::exchange(unwrap(value, name).fd_, nullptr);
+}
+
 UniqueFd FdObject::take_out(Napi::Env env) {
   if (open_fd(env).use_count() > 2) throw to_js_error(env, SystemError(EBUSY, "Fd"));
   UniqueFd fd(fd_->release());
@@ -98,6 +105,18 @@ Napi::Value adopt_fd(const Napi::CallbackInfo& info) {
   const auto number = static_cast<int>(to_uint32(info[0], "number"));
   call_core(info.Env(), [&] { return check(::fcntl(number, F_SETFD, FD_CLOEXEC), "fcntl(F_SETFD)"); });
   return FdObject::wrap(info.Env(), UniqueFd(number));
+}
+
+// The reference goes to the other thread in any case: whether it is the last one can change until it is dropped.
+Napi::Value close_fd(const Napi::CallbackInfo& info) {
+  SharedFd fd = FdObject::give_up(info[0], "fd");
+  return PromiseWork<bool>::start(
+      info.Env(),
+      [fd = std::move(fd)]() mutable {
+        fd.reset();
+        return true;
+      },
+      [](Napi::Env env, bool) { return env.Undefined(); });
 }
 
 }  // namespace dmabufd

@@ -23,6 +23,8 @@ class FdObject : public Napi::ObjectWrap<FdObject> {
   static std::vector<SharedFd> shared_all(const Napi::Value& value, const char* name);
   // Takes the descriptor out of an argument: its Fd is closed from now on. EBUSY while a call works with it.
   static UniqueFd take(const Napi::Value& value, const char* name);
+  // Takes the reference of an argument, whoever else has one: its Fd is closed from now on. Null if it was already.
+  static SharedFd give_up(const Napi::Value& value, const char* name);
 
  private:
   static FdObject& unwrap(const Napi::Value& value, const char* name);
@@ -40,5 +42,7 @@ class FdObject : public Napi::ObjectWrap<FdObject> {
 
 // adoptFd(number)
 Napi::Value adopt_fd(const Napi::CallbackInfo& info);
+// closeFd(fd)
+Napi::Value close_fd(const Napi::CallbackInfo& info);
 
 }  // namespace dmabufd
