@@ -244,8 +244,18 @@ export interface NativeAddon {
   createUdmabuf(sizeBytes: number, choice?: FdChoice): Promise<Fd>;
   /** A memfd with F_SEAL_SHRINK, F_SEAL_GROW and F_SEAL_SEAL set. The name is cut to the kernel's 249 bytes. */
   createMemfd(name: string, sizeBytes: number, choice?: FdChoice): Promise<Fd>;
-  /** A second open file of a memfd that cannot write (open of /proc/self/fd/N with O_RDONLY). */
-  reopenReadOnly(memfd: Fd): Fd;
+  /**
+   * Another open file of a memfd (open of /proc/self/fd/N). `EACCES` if the memfd's mode does not allow it, which root need not
+   * care about.
+   */
+  reopen(memfd: Fd, access: 'read-only' | 'read-write'): Fd;
+  /**
+   * Whether another open file of the memfd exists anywhere: open in some process, mapped, or on its way through a socket. A
+   * duplicate is no other open file. Only for memfds of {@link createMemfd}: the file that memfd_create(2) returns to others
+   * is not counted by the kernel. Nor is a descriptor that was opened with O_PATH, which keeps the memory too. `EACCES` if
+   * the memfd is another user's.
+   */
+  isHeldElsewhere(memfd: Fd): boolean;
   /**
    * The size by lseek to (0, SEEK_END), then (0, SEEK_SET). Throws `ESPIPE` if the fd's kernel does not support size
    * discovery (dma-buf.rst).

@@ -6,9 +6,9 @@ import type { Log } from './log';
 import { type FdBudget, planFds } from './runtime/fd-budget';
 import { readFdLimit } from './runtime/open-fds';
 
-/** A memfd that is leased for reading has a second open file, which cannot write. */
+/** A memfd has an open file that the daemon keeps, one for those who may write, and one, which cannot, for readers. */
 function fdsPerBuffer(heaps: readonly Heap[]): number {
-  return heaps.some(({ description }) => description.memory === 'dma-buf') ? 1 : 2;
+  return heaps.some(({ description }) => description.memory === 'dma-buf') ? 1 : 3;
 }
 
 /** On average. They cost memory and no fds. */

@@ -1,6 +1,7 @@
 /**
- * A buffer's kernel object over an fd of the addon. It owns the fd, and, once a read lease of a memfd asks for it, a
- * second open file of the memfd that cannot write; both are closed with it.
+ * A buffer's kernel object over an fd of the addon. It owns the fd. A memfd has further open files: one to hand out to
+ * writers, so that the kernel can tell who still holds it when the daemon has closed that, and, once a read lease asks for
+ * it, one that cannot write. All are closed with it.
  */
 import { DmaBufSync, type Fd, type FdWatch, type NativeAddon, Poll } from '../../native';
 import type { Access, CpuAccessMode } from '../domain/access';
@@ -21,17 +22,21 @@ export type KernelCalls = Pick<
   NativeAddon,
   | 'sizeByLseek'
   | 'describeFd'
-  | 'reopenReadOnly'
+  | 'reopen'
   | 'pollNow'
   | 'watchFd'
   | 'syncDmaBuf'
   | 'exportSyncFile'
   | 'importSyncFile'
+  | 'isHeldElsewhere'
+  | 'closeFd'
 >;
 
-/** What the memory is made from. The fd is taken over. */
+/** What the memory is made from. The fds are taken over. */
 export interface KernelMemorySource {
   readonly fd: Fd;
+  /** What leases to write hand out, if that is to be another open file than `fd`. */
+  readonly writerFd?: Fd;
   readonly kind: MemoryKind;
   readonly access: Access;
   /**
@@ -48,15 +53,18 @@ export class KernelMemory implements Memory {
   readonly device: number;
   readonly sizeBytes: number | null;
   private readonly fd: Fd;
+  private readonly writerFd: Fd;
   private readonly readOnlyDefeatedBy: ReadonlySet<number> | null;
   private readOnlyFd: Fd | null = null;
+  private isWithdrawn = false;
 
-  /** Closes the fd if it throws. */
+  /** Closes the fds if it throws. */
   constructor(
     private readonly addon: KernelCalls,
     source: KernelMemorySource,
   ) {
     this.fd = source.fd;
+    this.writerFd = source.writerFd ?? source.fd;
     this.kind = source.kind;
     this.access = source.access;
     this.readOnlyDefeatedBy = source.readOnlyDefeatedBy;
@@ -66,7 +74,7 @@ export class KernelMemory implements Memory {
       this.device = device;
       this.sizeBytes = this.querySize();
     } catch (error) {
-      this.fd.close();
+      void this.close();
       throw error;
     }
   }
@@ -74,9 +82,9 @@ export class KernelMemory implements Memory {
   /** The fd that a lease hands out. It stays this object's. */
   fdFor(access: Access): Fd {
     const hasReadOnly = this.kind === 'memfd' && this.access === 'read-write';
-    if (access === 'read-write' || !hasReadOnly) return this.fd;
+    if (access === 'read-write' || !hasReadOnly) return this.writerFd;
     try {
-      this.readOnlyFd ??= this.addon.reopenReadOnly(this.fd);
+      this.readOnlyFd ??= this.addon.reopen(this.fd, 'read-only');
       return this.readOnlyFd;
     } catch (error) {
       throw asAnswer(error, 'opening the buffer read-only');
@@ -132,18 +140,25 @@ export class KernelMemory implements Memory {
   withdraw(): void {
     this.readOnlyFd?.close();
     this.readOnlyFd = null;
+    if (this.writerFd !== this.fd) this.writerFd.close();
+    this.isWithdrawn = true;
   }
 
   referencesElsewhere(): number | null {
-    if (this.kind === 'memfd') return null;
-    // The kernel has taken off the reference that reading this took.
-    const count = readFdinfo(this.fd).get('count');
-    return count === undefined ? null : Number(count) - 1;
+    if (this.kind === 'dma-buf') {
+      // The kernel has taken off the reference that reading this took.
+      const count = readFdinfo(this.fd).get('count');
+      return count === undefined ? null : Number(count) - 1;
+    }
+    // Until then what is handed out is open here, too.
+    if (!this.isWithdrawn || this.writerFd === this.fd) return null;
+    return this.addon.isHeldElsewhere(this.fd) ? 1 : 0;
   }
 
+  /** Off the event loop: freeing a huge buffer takes long. */
   async close(): Promise<void> {
     this.withdraw();
-    this.fd.close();
+    await this.addon.closeFd(this.fd);
   }
 
   private async sync(mode: CpuAccessMode, phase: number): Promise<void> {

@@ -2,10 +2,13 @@
  * memfd_create(2): real shared memory on any Linux, but no dma-buf. It is sealed against being resized, so that no
  * holder can cut it under another. Its mode has no write bits, so that a read-only fd of it can be opened for
  * writing again (through /proc/self/fd) only by its owner, who may change the mode, and by root.
+ *
+ * Writers are handed another open file of it than the one that the daemon keeps for itself, and which must be opened
+ * before the mode forbids that: whether anybody else still has the memfd open can then be asked of the kernel.
  */
 import { fchmodSync } from 'node:fs';
 import { geteuid } from 'node:process';
-import type { NativeAddon } from '../../native';
+import type { Fd, NativeAddon } from '../../native';
 import type { HeapDriver } from './driver';
 import { KernelMemory } from './kernel-memory';
 
@@ -20,13 +23,24 @@ export function memfdHeap(addon: NativeAddon): HeapDriver {
     maxBufferBytes: null,
     async allocate(sizeBytes, label) {
       const fd = await addon.createMemfd(label === '' ? 'dmabufd' : label, sizeBytes);
+      const writerFd = openForWriters(addon, fd);
       fchmodSync(fd.number, READABLE_ONLY);
       return new KernelMemory(addon, {
         fd,
+        writerFd,
         kind: 'memfd',
         access: 'read-write',
         readOnlyDefeatedBy,
       });
     },
   };
+}
+
+function openForWriters(addon: NativeAddon, fd: Fd): Fd {
+  try {
+    return addon.reopen(fd, 'read-write');
+  } catch (error) {
+    fd.close();
+    throw error;
+  }
 }

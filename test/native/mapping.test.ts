@@ -86,7 +86,7 @@ describe('a mapping', () => {
 
   it('of a read-only fd has no view, since a store into it would be a SIGSEGV, but can be read', async () => {
     using fd = await addon.createMemfd('readonly', SIZE);
-    using reader = addon.reopenReadOnly(fd);
+    using reader = addon.reopen(fd, 'read-only');
     expect(addon.describeFd(reader).access).toBe('read-only');
     expect(() => addon.map(reader, SIZE, 'read-write')).toThrow(
       expect.objectContaining({ code: 'EACCES' }),

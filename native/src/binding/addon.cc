@@ -28,7 +28,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   add("allocateFromDmaHeap", allocate_from_dma_heap_binding);
   add("createUdmabuf", create_udmabuf_binding);
   add("createMemfd", create_memfd_binding);
-  add("reopenReadOnly", reopen_read_only_binding);
+  add("reopen", reopen_binding);
+  add("isHeldElsewhere", is_held_elsewhere_binding);
   add("sizeByLseek", size_by_lseek_binding);
   add("lseek", lseek_binding);
   add("syncDmaBuf", sync_dma_buf_binding);

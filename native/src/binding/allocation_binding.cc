@@ -17,12 +17,14 @@ Napi::Value allocate(Napi::Env env, std::function<UniqueFd()> call) {
   });
 }
 
+int access_mode(Napi::Env env, const std::string& access) {
+  if (access == "read-write") return O_RDWR;
+  if (access == "read-only") return O_RDONLY;
+  throw Napi::TypeError::New(env, "access must be 'read-write' or 'read-only'");
+}
+
 uint32_t dma_heap_fd_flags(const Napi::Value& choice) {
-  const std::string access = text_or(choice, "access", "read-write");
-  if (access != "read-write" && access != "read-only") {
-    throw Napi::TypeError::New(choice.Env(), "access must be 'read-write' or 'read-only'");
-  }
-  const int mode = access == "read-write" ? O_RDWR : O_RDONLY;
+  const int mode = access_mode(choice.Env(), text_or(choice, "access", "read-write"));
   return static_cast<uint32_t>(mode | (flag_or(choice, "cloexec", true) ? O_CLOEXEC : 0));
 }
 
@@ -48,9 +50,15 @@ Napi::Value create_memfd_binding(const Napi::CallbackInfo& info) {
   return allocate(info.Env(), [=] { return create_sealed_memfd(name, size, cloexec); });
 }
 
-Napi::Value reopen_read_only_binding(const Napi::CallbackInfo& info) {
+Napi::Value reopen_binding(const Napi::CallbackInfo& info) {
   const SharedFd memfd = FdObject::shared(info[0], "memfd");
-  return FdObject::wrap(info.Env(), call_core(info.Env(), [&] { return reopen_read_only(memfd->get()); }));
+  const int mode = access_mode(info.Env(), to_text(info[1], "access"));
+  return FdObject::wrap(info.Env(), call_core(info.Env(), [&] { return reopen_memfd(memfd->get(), mode); }));
+}
+
+Napi::Value is_held_elsewhere_binding(const Napi::CallbackInfo& info) {
+  const SharedFd memfd = FdObject::shared(info[0], "memfd");
+  return Napi::Boolean::New(info.Env(), call_core(info.Env(), [&] { return is_held_elsewhere(memfd->get()); }));
 }
 
 }  // namespace dmabufd

@@ -9,7 +9,8 @@ namespace dmabufd {
 Napi::Value allocate_from_dma_heap_binding(const Napi::CallbackInfo& info);
 Napi::Value create_udmabuf_binding(const Napi::CallbackInfo& info);
 Napi::Value create_memfd_binding(const Napi::CallbackInfo& info);
-Napi::Value reopen_read_only_binding(const Napi::CallbackInfo& info);
+Napi::Value reopen_binding(const Napi::CallbackInfo& info);
+Napi::Value is_held_elsewhere_binding(const Napi::CallbackInfo& info);
 
 // dma_buf_binding.cc
 Napi::Value size_by_lseek_binding(const Napi::CallbackInfo& info);

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/types.h>
 
+#include <csignal>
 #include <limits>
 
 #include "kernel/system_error.h"
@@ -20,12 +21,17 @@ UniqueFd create_memfd(const std::string& name, uint64_t size, unsigned flags) {
   return memfd;
 }
 
+UniqueFd open_again(int fd, int flags) {
+  const std::string path = "/proc/self/fd/" + std::to_string(fd);
+  return UniqueFd(check(retry_interrupted([&] { return ::open(path.c_str(), flags); }), "open"));
+}
+
 }  // namespace
 
 UniqueFd create_sealed_memfd(const std::string& name, uint64_t size, bool cloexec) {
-  UniqueFd memfd = create_memfd(name, size, cloexec ? MFD_CLOEXEC : 0U);
-  check(::fcntl(memfd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), "fcntl(F_ADD_SEALS)");
-  return memfd;
+  const UniqueFd uncounted = create_memfd(name, size, MFD_CLOEXEC);
+  check(::fcntl(uncounted.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), "fcntl(F_ADD_SEALS)");
+  return open_again(uncounted.get(), O_RDWR | (cloexec ? O_CLOEXEC : 0));
 }
 
 UniqueFd create_memfd_for_udmabuf(uint64_t size) {
@@ -34,10 +40,20 @@ UniqueFd create_memfd_for_udmabuf(uint64_t size) {
   return memfd;
 }
 
-UniqueFd reopen_read_only(int memfd) {
-  const std::string path = "/proc/self/fd/" + std::to_string(memfd);
-  return UniqueFd(
-      check(retry_interrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }), "open"));
+UniqueFd reopen_memfd(int memfd, int access_mode) { return open_again(memfd, access_mode | O_CLOEXEC); }
+
+// A write lease is granted only if the kernel counts no other reader or writer of the inode (fcntl(2), F_SETLEASE).
+bool is_held_elsewhere(int memfd) {
+  // Whoever opens the memfd before the lease is given back makes the kernel signal this process, by default with SIGIO, which
+  // would end it. SIGURG is ignored unless somebody handles it, and, other than a real-time signal, never becomes SIGIO
+  // after all when too many signals are queued.
+  check(::fcntl(memfd, F_SETSIG, SIGURG), "fcntl(F_SETSIG)");
+  if (::fcntl(memfd, F_SETLEASE, F_WRLCK) < 0) {
+    if (errno == EAGAIN) return true;
+    throw SystemError(errno, "fcntl(F_SETLEASE)");
+  }
+  (void)::fcntl(memfd, F_SETLEASE, F_UNLCK);  // fails only if the lease is gone already
+  return false;
 }
 
 }  // namespace dmabufd

@@ -75,7 +75,7 @@ describe('a read-only fd of a dma-buf', () => {
 describe('a read-only fd of a memfd', () => {
   it('can be made from a writable one, by opening it through /proc', async () => {
     using memfd = await addon.createMemfd('memfd', PAGE);
-    using reader = addon.reopenReadOnly(memfd);
+    using reader = addon.reopen(memfd, 'read-only');
     expect(addon.describeFd(reader)).toMatchObject({ kind: 'memfd', access: 'read-only' });
   });
 

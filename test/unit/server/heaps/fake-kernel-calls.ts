@@ -32,7 +32,7 @@ export class FakeKernelCalls implements KernelCalls {
     throw this.size;
   }
 
-  reopenReadOnly(): FakeFd {
+  reopen(): FakeFd {
     return fakeFd(9);
   }
 

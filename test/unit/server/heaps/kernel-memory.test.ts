@@ -87,6 +87,15 @@ describe('a buffer’s kernel object', () => {
     expect(buffer.enforcesReadOnly(peer(1, 0))).toBe(false);
   });
 
+  test('that has an fd of its own for writers hands out that, and closes both', () => {
+    const [fd, writerFd] = [fakeFd(3), fakeFd(4)];
+    const source = { fd, writerFd, kind: 'memfd', access: 'read-write' } as const;
+    const buffer = new KernelMemory(new FakeKernelCalls(), { ...source, readOnlyDefeatedBy: null });
+    expect(buffer.fdFor('read-write')).toBe(writerFd);
+    buffer.close();
+    expect([fd.closed, writerFd.closed]).toEqual([true, true]);
+  });
+
   test.each([
     ['ENOTTY', 'unimplemented'],
     ['ENOMEM', 'resource-exhausted'],
