@@ -5,6 +5,7 @@
 import type { Access__Output } from '../proto/generated/dmabufd/v1/Access';
 import type { Buffer__Output } from '../proto/generated/dmabufd/v1/Buffer';
 import type { CpuAccessEntry__Output } from '../proto/generated/dmabufd/v1/CpuAccessEntry';
+import type { FormerHolder__Output } from '../proto/generated/dmabufd/v1/FormerHolder';
 import type { GetBufferResponse__Output } from '../proto/generated/dmabufd/v1/GetBufferResponse';
 import type { GetDaemonStatusResponse__Output } from '../proto/generated/dmabufd/v1/GetDaemonStatusResponse';
 import type { Grant__Output } from '../proto/generated/dmabufd/v1/Grant';
@@ -47,8 +48,14 @@ export interface PeerDescription {
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
+  /** Supplementary ones. */
+  readonly groups: readonly number[];
   readonly comm: string;
   readonly cgroup: string;
+  /** The systemd unit that the cgroup belongs to; empty if none is attested. */
+  readonly unit: string;
+  /** The id of the container that the cgroup belongs to; empty if none is attested. */
+  readonly container: string;
 }
 
 /** A buffer as the caller may see it. */
@@ -79,6 +86,13 @@ export interface LeaseDescription {
   readonly createTime: Date | null;
 }
 
+/** A session that lives and whose lease on a buffer has ended: it may have kept fds, which nobody can take back. */
+export interface FormerHolderDescription {
+  readonly sessionId: number;
+  readonly peer: PeerDescription | null;
+  readonly endTime: Date | null;
+}
+
 /** A CPU access that is open (`held`), or a session that waits for one. */
 export interface CpuAccessDescription {
   readonly sessionId: number;
@@ -93,6 +107,13 @@ export interface BufferDetails {
   readonly buffer: BufferDescription;
   readonly leases: readonly LeaseDescription[];
   readonly cpuAccesses: readonly CpuAccessDescription[];
+  /** Told to its owner and to those who may inspect. */
+  readonly formerHolders: readonly FormerHolderDescription[];
+  /**
+   * References to the memory that are not the daemon's, as the kernel counts them: fds, mappings, devices. Null if it does
+   * not tell, or not to this caller.
+   */
+  readonly referencesElsewhere: number | null;
 }
 
 /** Whom a grant is for; what is given must all hold of the peer as the kernel attests it. */
@@ -121,6 +142,8 @@ export interface GrantDescription {
 export interface LedgerTotals {
   readonly sessions: number;
   readonly buffers: number;
+  /** Buffers that nobody leases any more, but somebody still has open. */
+  readonly lingeringBuffers: number;
   readonly leases: number;
   readonly grants: number;
   readonly cpuAccesses: number;
@@ -136,7 +159,7 @@ export interface DaemonStatus {
   readonly startTime: Date | null;
   readonly caller: PeerDescription | null;
   readonly callerIsAdministrator: boolean;
-  /** Null but for administrators. */
+  /** Null but for those who may inspect. */
   readonly totals: LedgerTotals | null;
 }
 
@@ -204,13 +227,16 @@ export function describeDetails(response: GetBufferResponse__Output): BufferDeta
     buffer: describeBuffer(response.buffer),
     leases: response.leases.map(describeLease),
     cpuAccesses: response.cpuAccesses.map(describeCpuAccess),
+    formerHolders: response.formerHolders.map(describeFormerHolder),
+    referencesElsewhere:
+      response.referencesElsewhere === undefined ? null : toInteger(response.referencesElsewhere),
   };
 }
 
 export function describePeer(peer: Peer__Output | null): PeerDescription | null {
   if (peer === null) return null;
-  const { pid, uid, gid, comm, cgroup } = peer;
-  return { pid, uid, gid, comm, cgroup };
+  const { pid, uid, gid, groups, comm, cgroup, unit, container } = peer;
+  return { pid, uid, gid, groups, comm, cgroup, unit, container };
 }
 
 /** Throws `INTERNAL` for an answer without a grant. */
@@ -269,6 +295,11 @@ function describeLease(lease: Lease__Output): LeaseDescription {
     isOwner: lease.isOwner,
     createTime: toDate(lease.createTime),
   };
+}
+
+function describeFormerHolder(holder: FormerHolder__Output): FormerHolderDescription {
+  const { sessionId, peer, endTime } = holder;
+  return { sessionId: toInteger(sessionId), peer: describePeer(peer), endTime: toDate(endTime) };
 }
 
 function describeCpuAccess(entry: CpuAccessEntry__Output): CpuAccessDescription {

@@ -19,6 +19,7 @@ export type {
   BufferDetails,
   CpuAccessDescription,
   DaemonStatus,
+  FormerHolderDescription,
   GrantDescription,
   HeapCapability,
   HeapDescription,

@@ -14,8 +14,8 @@ export class FairQueue {
   /** Waits for its turn, then works. Rejects with the signal's reason if it is aborted while it waits. */
   async run<Result>(
     account: string,
-    signal: AbortSignal,
     work: () => Promise<Result>,
+    signal?: AbortSignal,
   ): Promise<Result> {
     await this.turn(account, signal);
     try {
@@ -27,7 +27,7 @@ export class FairQueue {
     }
   }
 
-  private turn(account: string, signal: AbortSignal): Promise<void> {
+  private turn(account: string, signal: AbortSignal = new AbortController().signal): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = () => {
         this.remove(account, go);

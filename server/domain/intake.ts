@@ -87,9 +87,9 @@ export class Intake {
     checkLabel(label);
     this.checkSize(session, sizeBytes, heap);
     const request = { sizeBytes: heap.roundUp(sizeBytes), label };
-    const charge = this.reserve(session, request.sizeBytes);
+    const charge = await this.reserve(session, request.sizeBytes);
     const memory = await this.allocations
-      .run(charge.account, signal, () => allocateFor(session, heap, request))
+      .run(charge.account, () => allocateFor(session, heap, request), signal)
       .catch((error: unknown) => {
         charge.refund();
         throw error;
@@ -100,7 +100,7 @@ export class Intake {
       if (memory.sizeBytes !== null) charge.settle(memory.sizeBytes);
       return this.enter(session, { heap: name, origin: 'allocated', memory, label, charge });
     } catch (error) {
-      giveBack(memory, charge);
+      void this.leases.giveBack(memory, charge);
       throw error;
     }
   }
@@ -118,10 +118,12 @@ export class Intake {
       checkLabel(label);
       const known = this.leases.ledger.findBufferByMemory(memory);
       if (known !== undefined) return this.takeInAgain(session, known, memory);
-      charge = this.reserve(session, memory.sizeBytes ?? 0);
+      const payer = this.callers.payerOf(session.peer);
+      charge = this.quota.reserve(payer, { bytes: memory.sizeBytes ?? 0, buffers: 1 });
       return this.enter(session, { heap: exporter, origin: 'adopted', memory, label, charge });
     } catch (error) {
-      giveBack(memory, charge);
+      if (charge === null) void memory.close();
+      else void this.leases.giveBack(memory, charge);
       throw error;
     }
   }
@@ -156,13 +158,14 @@ export class Intake {
     );
   }
 
-  /** Before anybody is refused, the kernel is asked whether what lingers is still there. */
-  private reserve(session: Session, bytes: number): Charge {
+  /** Nobody is refused for want of what is just being freed, or what lingered and is gone unnoticed. */
+  private async reserve(session: Session, bytes: number): Promise<Charge> {
     const payer = this.callers.payerOf(session.peer);
     try {
       return this.quota.reserve(payer, { bytes, buffers: 1 });
     } catch {
-      this.leases.lingering.ask();
+      await this.leases.lingering.askSoon();
+      await this.leases.whenFreed(payer.account);
       return this.quota.reserve(payer, { bytes, buffers: 1 });
     }
   }
@@ -185,9 +188,4 @@ async function allocateFor(
 
 function endedMeanwhile({ id }: Session): DomainError {
   return new DomainError('cancelled', `session ${id} ended during the allocation`);
-}
-
-/** The charge is for as long as the memory is there. */
-function giveBack(memory: Memory, charge: Charge | null): void {
-  void memory.close().then(() => charge?.refund());
 }

@@ -9,6 +9,7 @@ import type { Callers } from './callers';
 import { CpuAccess, type CpuAccessTally } from './cpu-access';
 import { DomainError } from './errors';
 import type { EventHub } from './events';
+import { FairQueue } from './fair-queue';
 import { GrantBook } from './grants';
 import type { SessionId } from './ids';
 import type { Ledger } from './ledger';
@@ -33,6 +34,10 @@ const MAX_FORMER_HOLDERS = 64;
 export class Leases {
   readonly grants: GrantBook;
   readonly lingering: Lingering;
+  /** One at a time: the threads that free memory are also those that begin accesses. */
+  private readonly closings = new FairQueue(1);
+  /** What was given back last, by account: it is freed after all that was before it. */
+  private readonly freeing = new Map<string, Promise<void>>();
   readonly cpuAccessTally: CpuAccessTally = { open: 0, waiting: 0 };
 
   constructor(
@@ -160,6 +165,24 @@ export class Leases {
     this.outside.table.put(session.id, { bufferId: buffer.id, memory: buffer.memory, access });
   }
 
+  /** The charge is for as long as the memory is there, which may be long after it was let go: freeing takes time. */
+  giveBack(memory: Memory, charge: Charge): Promise<void> {
+    const { account } = charge;
+    const freed = this.closings
+      .run(account, () => memory.close())
+      .then(() => {
+        charge.refund();
+        if (this.freeing.get(account) === freed) this.freeing.delete(account);
+      });
+    this.freeing.set(account, freed);
+    return freed;
+  }
+
+  /** Resolves when all that an account has given back by now is refunded. */
+  async whenFreed(account: string): Promise<void> {
+    await this.freeing.get(account);
+  }
+
   private remember({ session, buffer }: Lease): void {
     const others = this.formerHolders(buffer).filter(({ sessionId }) => sessionId !== session.id);
     const current = others.slice(1 - MAX_FORMER_HOLDERS);
@@ -182,8 +205,7 @@ export class Leases {
   private forget(buffer: BufferRecord): void {
     this.ledger.removeBuffer(buffer);
     const lastHolder = buffer.formerHolders[buffer.formerHolders.length - 1]?.sessionId;
-    void buffer.memory.close().then(() => {
-      buffer.charge.refund();
+    void this.giveBack(buffer.memory, buffer.charge).then(() => {
       if (lastHolder === undefined) return;
       const body = { type: 'buffer-destroyed', bufferId: buffer.id } as const;
       this.events.publish(lastHolder, body, [lastHolder]);

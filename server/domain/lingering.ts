@@ -11,7 +11,7 @@ const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 1_000;
 /** Asking takes some microseconds each; more than this wait for the next time. */
 const MAX_ASKED_AT_ONCE = 256;
-/** Somebody who is refused for want of room may have us ask at once, but not as often as he likes. */
+/** Whoever would be refused for want of room has the kernel asked, but not as often as he likes. */
 const LEAST_PAUSE_MS = 5;
 
 export class Lingering {
@@ -19,6 +19,7 @@ export class Lingering {
   private cancelTimer: (() => void) | null = null;
   private pauseMs = FIRST_PAUSE_MS;
   private askedAtMs = Number.NEGATIVE_INFINITY;
+  private asking: Promise<void> | null = null;
 
   constructor(
     private readonly clock: Clock,
@@ -37,9 +38,21 @@ export class Lingering {
     this.arm();
   }
 
-  /** Asks now, if it has not just been done. */
-  ask(): void {
-    if (this.clock.now() - this.askedAtMs < LEAST_PAUSE_MS) return;
+  /** Asks now, or soon if it has just been done, for somebody who would be refused. */
+  askSoon(): Promise<void> {
+    if (this.buffers.size === 0) return Promise.resolve();
+    this.asking ??= new Promise((resolve) => {
+      const sinceMs = this.clock.now() - this.askedAtMs;
+      this.clock.after(Math.max(LEAST_PAUSE_MS - sinceMs, 0), () => {
+        this.asking = null;
+        this.ask();
+        resolve();
+      });
+    });
+    return this.asking;
+  }
+
+  private ask(): void {
     this.askedAtMs = this.clock.now();
     for (const buffer of [...this.buffers.values()].slice(0, MAX_ASKED_AT_ONCE)) {
       this.buffers.delete(buffer.id);

@@ -50,7 +50,7 @@ describe('kill -9 leaves nothing in the daemon of a client', () => {
     await first.kill();
     await eventually('the first client is gone', async () => {
       before = await daemon.totals();
-      return before.sessions === 0 ? true : undefined;
+      return before.sessions === 0 && before.chargedBytes === 0 ? true : undefined;
     });
   });
   afterAll(() => daemon?.[Symbol.asyncDispose]());

@@ -8,7 +8,7 @@ import { renderTable } from '../table';
 export function addListCommand(program: Command): void {
   program
     .command('list')
-    .description('list all buffers of the daemon (for root and the user that it runs as)')
+    .description('list all buffers of the daemon (for those who may inspect)')
     .action(async (_options: object, command: Command) => {
       const invocation = invocationOf(command);
       using inspector = invocation.inspector();

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { BufferDetails } from '../../descriptions';
 import { fieldsOfBuffer, nameOfPeer } from '../descriptions';
+import { findHolders, type HoldingProcess } from '../holders';
 import { count, invocationOf } from '../invocation';
 import { formatAge } from '../quantities';
 import { renderFields, renderTable } from '../table';
@@ -9,18 +10,24 @@ import { renderFields, renderTable } from '../table';
 export function addShowCommand(program: Command): void {
   program
     .command('show')
-    .description('show one buffer, who holds it and who accesses it')
+    .description('show one buffer, who holds it, who accesses it, and where it is open')
     .argument('<id>', "the buffer's id, as list prints it", count)
     .action(async (id: number, _options: object, command: Command) => {
       const invocation = invocationOf(command);
       using inspector = invocation.inspector();
       const details = await inspector.describe(id, invocation.call);
-      invocation.terminal.result(details, renderDetails(details, Date.now()));
+      const openIn = findHolders(details.buffer);
+      const lines = renderDetails({ ...details, openIn }, Date.now());
+      invocation.terminal.result({ ...details, openIn }, lines);
     });
 }
 
+interface Shown extends BufferDetails {
+  readonly openIn: readonly HoldingProcess[];
+}
+
 /** The lines for people. */
-export function renderDetails(details: BufferDetails, nowMs: number): string[] {
+export function renderDetails(details: Shown, nowMs: number): string[] {
   const age = (date: Date | null) => (date === null ? '-' : formatAge(nowMs - date.getTime()));
   const leases = details.leases.map((lease) => [
     String(lease.sessionId),
@@ -37,9 +44,17 @@ export function renderDetails(details: BufferDetails, nowMs: number): string[] {
   const session = { heading: 'SESSION', align: 'right' } as const;
   const since = { heading: 'SINCE', align: 'right' } as const;
   return [
-    ...renderFields([...fieldsOfBuffer(details.buffer), ['age', age(details.buffer.createTime)]]),
+    ...renderFields([
+      ...fieldsOfBuffer(details.buffer),
+      ['age', age(details.buffer.createTime)],
+      ['others', referencesOf(details)],
+    ]),
     '',
-    ...renderTable([session, { heading: 'HELD BY' }, { heading: 'LEASE' }, since], leases),
+    ...(leases.length === 0
+      ? ['nobody leases it any more: it is charged until it is open nowhere']
+      : renderTable([session, { heading: 'HELD BY' }, { heading: 'LEASE' }, since], leases)),
+    ...renderFormerHolders(details, age),
+    ...renderHolders(details.openIn),
     ...(accesses.length === 0
       ? ['', 'nobody accesses it with the CPU']
       : [
@@ -50,4 +65,44 @@ export function renderDetails(details: BufferDetails, nowMs: number): string[] {
           ),
         ]),
   ];
+}
+
+function referencesOf({ referencesElsewhere, buffer }: BufferDetails): string {
+  if (referencesElsewhere === null) return 'the kernel does not tell';
+  if (buffer.memory === 'memfd') return referencesElsewhere === 0 ? 'open nowhere' : 'still open';
+  const noun = referencesElsewhere === 1 ? 'reference' : 'references';
+  return `${referencesElsewhere} ${noun} (fds, mappings, devices), the daemon's not counted`;
+}
+
+function renderFormerHolders(
+  { formerHolders }: BufferDetails,
+  age: (date: Date | null) => string,
+): string[] {
+  if (formerHolders.length === 0) return [];
+  const rows = formerHolders.map(({ sessionId, peer, endTime }) => [
+    String(sessionId),
+    nameOfPeer(peer),
+    age(endTime),
+  ]);
+  const columns = [
+    { heading: 'SESSION', align: 'right' } as const,
+    { heading: 'LEASE ENDED' },
+    { heading: 'SINCE', align: 'right' } as const,
+  ];
+  return ['', ...renderTable(columns, rows)];
+}
+
+function renderHolders(holders: readonly HoldingProcess[]): string[] {
+  if (holders.length === 0) return [];
+  const rows = holders.map(({ pid, comm, fds, mappings }) => [
+    `${pid} (${comm})`,
+    String(fds),
+    String(mappings),
+  ]);
+  const columns = [
+    { heading: 'OPEN IN' },
+    { heading: 'FDS', align: 'right' } as const,
+    { heading: 'MAPPINGS', align: 'right' } as const,
+  ];
+  return ['', ...renderTable(columns, rows)];
 }

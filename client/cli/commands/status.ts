@@ -31,11 +31,12 @@ export function renderStatus(status: DaemonStatus, directory: string, nowMs: num
   ];
   const { totals } = status;
   if (totals === null) {
-    return [...renderFields(fields), '', 'only administrators are told what it holds'];
+    return [...renderFields(fields), '', 'only those who may inspect are told what it holds'];
   }
   fields.push(
     ['sessions', String(totals.sessions)],
     ['buffers', `${totals.buffers}, ${formatBytesExactly(totals.chargedBytes)}`],
+    ['kept open', `${totals.lingeringBuffers} without a lease`],
     ['leases', String(totals.leases)],
     ['grants', String(totals.grants)],
     ['cpu accesses', `${totals.cpuAccesses} open, ${totals.waiters} waiting`],

@@ -2,15 +2,24 @@
  * A client process that does what a test tells it, with the SDK: commands by name, over node's IPC channel.
  */
 import { closeSync, openSync } from 'node:fs';
-import { type AccessMode, type Broker, connect, type SharedBuffer } from '../../../client';
+import {
+  type AccessMode,
+  type Broker,
+  connect,
+  type Share,
+  type SharedBuffer,
+} from '../../../client';
 import addon from '../../../native';
 import { patience } from '../slowness';
 
 let broker: Broker | null = null;
 const buffers = new Map<number, SharedBuffer>();
+const shares = new Map<number, Share>();
+const kept: Disposable[] = [];
+const eventsSeen: string[] = [];
 const accesses = new Map<number, { readonly letGo: () => void; readonly ended: Promise<void> }>();
 
-interface Share {
+interface Sharing {
   readonly bufferId: number;
   readonly name?: string;
   readonly access?: 'read' | 'read-write';
@@ -38,8 +47,10 @@ const commands = {
   async allocate(allocation: { sizeBytes: number; label?: string; heap?: string }) {
     return keep(await theBroker().allocate(allocation));
   },
-  async share({ bufferId, uid, ...options }: Share) {
-    const { grant, secret } = await theBuffer(bufferId).share({ ...options, audience: { uid } });
+  async share({ bufferId, uid, ...options }: Sharing) {
+    const share = await theBuffer(bufferId).share({ ...options, audience: { uid } });
+    const { grant, secret } = share;
+    shares.set(grant.id, share);
     return { grantId: grant.id, secretHex: Buffer.from(secret ?? []).toString('hex') };
   },
   async open(by: { name: string } | { secretHex: string }) {
@@ -93,6 +104,36 @@ const commands = {
   },
   async describe({ bufferId }: { bufferId: number }): Promise<number> {
     return (await theBroker().describe(bufferId)).buffer.id;
+  },
+  /** Keeps the buffer open beyond its lease. */
+  async keep({ bufferId, what }: { bufferId: number; what: 'fd' | 'mapping' }): Promise<void> {
+    const buffer = theBuffer(bufferId);
+    const fd = (await buffer.fd()).duplicate();
+    if (what === 'fd') {
+      kept.push(fd);
+      return;
+    }
+    kept.push(addon.map(fd, buffer.sizeBytes ?? 0, 'read-only'));
+    fd.close();
+  },
+  async letGoOfAll(_nothing: object): Promise<void> {
+    for (const one of kept.splice(0)) one[Symbol.dispose]();
+  },
+  async revoke({ grantId }: { grantId: number }): Promise<number> {
+    const share = shares.get(grantId);
+    if (share === undefined) throw new Error(`no grant ${grantId} here`);
+    return share.revoke({ revokeLeases: true });
+  },
+  /** Notes events from now on. */
+  async watch(_nothing: object): Promise<void> {
+    const stream = await theBroker().watch();
+    const note = async () => {
+      for await (const { type } of stream) eventsSeen.push(type);
+    };
+    note().catch(() => undefined);
+  },
+  async eventsSeen(_nothing: object): Promise<string[]> {
+    return eventsSeen;
   },
   async release({ bufferId }: { bufferId: number }): Promise<void> {
     await theBuffer(bufferId).release();

@@ -189,10 +189,14 @@ class World {
         return;
       }
       case 'advance':
-        this.bench.clock.advance(operation.ms);
-        for (const grant of this.grants) {
-          if (grant.expiresAtMs <= this.bench.clock.now()) grant.isUsable = false;
-        }
+        this.advance(operation.ms);
+    }
+  }
+
+  private advance(ms: number): void {
+    this.bench.clock.advance(ms);
+    for (const grant of this.grants) {
+      if (grant.expiresAtMs <= this.bench.clock.now()) grant.isUsable = false;
     }
   }
 
@@ -250,7 +254,11 @@ class World {
         this.pendingAllocations -= 1;
         this.bench.heap.failNext = null;
       });
-    if (!this.bench.kernel.isStalled) await done;
+    if (this.bench.kernel.isStalled) return;
+    // Whoever would be refused waits until the kernel has been asked what is still there.
+    await settle();
+    this.advance(5);
+    await done;
   }
 
   private async adopt(

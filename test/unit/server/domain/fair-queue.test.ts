@@ -1,21 +1,17 @@
 import { FairQueue } from '../../../../server/domain/fair-queue';
-import { NEVER, outcome, settle } from './fakes';
+import { outcome, settle } from './fakes';
 
 /** Work that is done when the test says so. */
 class Works {
   readonly begun: string[] = [];
   private readonly ends = new Map<string, () => void>();
 
-  start(
-    queue: FairQueue,
-    account: string,
-    name: string,
-    signal = new AbortController().signal,
-  ): Promise<void> {
-    return queue.run(account, signal, () => {
+  start(queue: FairQueue, account: string, name: string, signal?: AbortSignal): Promise<void> {
+    const work = () => {
       this.begun.push(name);
-      return new Promise((resolve) => this.ends.set(name, resolve));
-    });
+      return new Promise<void>((resolve) => this.ends.set(name, resolve));
+    };
+    return queue.run(account, work, signal);
   }
 
   async end(name: string): Promise<void> {
@@ -64,7 +60,7 @@ describe('a fair queue', () => {
   test('goes on when a piece of work fails', async () => {
     const works = new Works();
     const queue = new FairQueue(1);
-    const failing = queue.run('a', NEVER, () => Promise.reject(new Error('ENOMEM')));
+    const failing = queue.run('a', () => Promise.reject(new Error('ENOMEM')));
     void works.start(queue, 'a', 'next');
     await expect(failing).rejects.toThrow('ENOMEM');
     await settle();

@@ -120,8 +120,8 @@ describe('a client of fd.sock', () => {
     expect(fd.closed).toBe(true);
     expect(fd.duplicates.map((duplicate) => duplicate.closed)).toEqual([false]);
     happen({ type: 'disconnected', session: 1, reason: 'closed' });
-    expect(fd.duplicates.map((duplicate) => duplicate.closed)).toEqual([true]);
     await settle();
+    expect(fd.duplicates.map((duplicate) => duplicate.closed)).toEqual([true]);
     expect(bench.broker.totals().chargedBytes).toBe(0);
   });
 

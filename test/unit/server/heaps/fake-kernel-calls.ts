@@ -1,5 +1,5 @@
 /** The addon's calls on one buffer, scripted. */
-import type { FdDescription, SystemError } from '../../../../native';
+import type { Fd, FdDescription, SystemError } from '../../../../native';
 import type { KernelCalls } from '../../../../server/heaps/kernel-memory';
 import { type FakeFd, fakeFd } from '../fake-fd';
 
@@ -16,6 +16,7 @@ export class FakeKernelCalls implements KernelCalls {
     seals: 0,
   };
   size: number | SystemError = 4096;
+  isHeld = false;
   readyEvents = 5;
   failure: SystemError | null = null;
   readonly syncs: number[] = [];
@@ -64,5 +65,13 @@ export class FakeKernelCalls implements KernelCalls {
 
   importSyncFile(): void {
     if (this.failure !== null) throw this.failure;
+  }
+
+  isHeldElsewhere(): boolean {
+    return this.isHeld;
+  }
+
+  async closeFd(fd: Fd): Promise<void> {
+    fd.close();
   }
 }

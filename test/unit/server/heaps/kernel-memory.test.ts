@@ -92,7 +92,7 @@ describe('a buffer’s kernel object', () => {
     const source = { fd, writerFd, kind: 'memfd', access: 'read-write' } as const;
     const buffer = new KernelMemory(new FakeKernelCalls(), { ...source, readOnlyDefeatedBy: null });
     expect(buffer.fdFor('read-write')).toBe(writerFd);
-    buffer.close();
+    void buffer.close();
     expect([fd.closed, writerFd.closed]).toEqual([true, true]);
   });
 
