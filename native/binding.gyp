@@ -16,6 +16,7 @@
         "src/socket/peer_credentials.cc",
         "src/socket/unix_socket.cc",
         "src/fd_plane/fd_plane.cc",
+        "src/fd_plane/fds_in_flight.cc",
         "src/fd_plane/receiver.cc",
         "src/fd_plane/request.cc",
         "src/fd_plane/session.cc",

@@ -182,6 +182,11 @@ export interface FdPlaneOptions {
   /** Connections at once; one more gets GOODBYE with RESOURCE_EXHAUSTED. */
   readonly maxSessions: number;
   /**
+   * Fds sent to the sessions of one account and not received yet; an answer with fds that would exceed it is replaced by
+   * RESOURCE_EXHAUSTED. A session to which none are on their way may always be sent one answer.
+   */
+  readonly maxFdsInFlightPerAccount: number;
+  /**
    * Called on the event loop when there are bookings or arrivals; not again before {@link FdPlane.takeArrivals} has been
    * called. To be taken in a later turn of the loop, or a storm of clients leaves no turn to anybody else.
    */
@@ -193,15 +198,19 @@ export interface FdPlaneOptions {
  * neither a gRPC call nor a garbage collection is felt there, and hands everything else to the main thread.
  */
 export interface FdPlane {
-  /** Sends WELCOME with the token (32 bytes) and begins to read. Nothing if the session has ended. */
-  admit(session: number, token: Uint8Array): void;
+  /**
+   * Sends WELCOME with the token (32 bytes) and begins to read. `account` names whose resources the session uses: its fds in
+   * flight count with those of all other sessions of that account. Nothing if the session has ended. The session is
+   * dismissed with RESOURCE_EXHAUSTED instead if 16 ended ones of the account left fds that were not received.
+   */
+  admit(session: number, token: Uint8Array, account: string): void;
   /** Sends GOODBYE and closes. A `'disconnected'` event follows. Nothing if the session has ended. */
   dismiss(session: number, status: number, reason: string): void;
   /** Adds or replaces a row. Nothing if the session has ended. */
   putLease(session: number, lease: FdPlaneLease): void;
   /** Removes a row; nothing if there is none. */
   dropLease(session: number, bufferId: number): void;
-  /** Answers a request. `fds` are shared, not taken. Nothing if the session has ended. */
+  /** Answers a request. `fds` are shared, not taken. Nothing if the session has ended, or has no request to be answered. */
   answer(
     session: number,
     request: { readonly serial: number; readonly opcode: number },

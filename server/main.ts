@@ -20,6 +20,8 @@ import { type Log, openLog } from './log';
 import { identifyBy } from './peers/proc';
 import { planLimits } from './plan-limits';
 import { systemClock } from './runtime/clock';
+import { planFdsInFlight } from './runtime/fd-budget';
+import { readFdLimit } from './runtime/open-fds';
 import {
   openRuntimeDirectory,
   type RuntimeDirectory,
@@ -54,6 +56,7 @@ async function main(): Promise<void> {
   const fdPlane = addon.startFdPlane({
     listener: directory.fdListener,
     maxSessions: limits.maxSessions,
+    maxFdsInFlightPerAccount: planFdsInFlight(readFdLimit()),
     onEvents: () => fdSessions.wake(),
   });
   const daemonUid = geteuid?.() ?? 0;

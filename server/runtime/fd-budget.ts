@@ -7,6 +7,8 @@
 const FDS_PER_SESSION = 4;
 /** The process's own, and those that come and go with a request. */
 const FDS_OF_THE_PROCESS = 64;
+/** An answer may have as many (SCM_MAX_FD). */
+const LEAST_FDS_IN_FLIGHT = 253;
 const DEFAULT_SESSIONS = 1024;
 const DEFAULT_BUFFERS = 16_384;
 
@@ -30,6 +32,14 @@ export function planFds(
   const affordableBuffers = Math.floor(left / fdsPerBuffer);
   const maxBuffers = atLeastOne(Math.min(wanted.maxBuffers ?? DEFAULT_BUFFERS, affordableBuffers));
   return { maxSessions, maxBuffers };
+}
+
+/**
+ * How many fds may be on their way to the processes of one account. All together the kernel allows as many as the daemon may
+ * have open (unix(7)), and so three accounts that take none of theirs still leave some to the others.
+ */
+export function planFdsInFlight(fdLimit: number): number {
+  return Math.max(Math.floor(fdLimit / 4), LEAST_FDS_IN_FLIGHT);
 }
 
 /** A daemon that serves nobody is of no use; the kernel's refusal is then an answer, too. */

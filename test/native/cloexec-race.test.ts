@@ -29,6 +29,7 @@ describe('while one thread receives fds and another forks and execs', () => {
     const plane = addon.startFdPlane({
       listener: addon.listenUnix('seqpacket', directory.join('s'), 0o600),
       maxSessions: 1,
+      maxFdsInFlightPerAccount: 1000,
       onEvents: () => undefined,
     });
     using fd = await addon.createMemfd('raced', 4096);
@@ -49,7 +50,7 @@ describe('while one thread receives fds and another forks and execs', () => {
         event.peer.pidfd?.close();
         for (const bufferId of ids)
           plane.putLease(event.session, { bufferId, fd, sizeBytes: 4096, flags: 3 });
-        plane.admit(event.session, new Uint8Array(32));
+        plane.admit(event.session, new Uint8Array(32), 'test');
         return true;
       }
       return false;

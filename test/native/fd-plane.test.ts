@@ -1,15 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import addon, {
-  type Fd,
-  type FdPlane,
-  type FdPlaneArrival,
-  type FdPlaneBooking,
-  type PeerCredentials,
-} from '../../native';
+import addon, { type PeerCredentials } from '../../native';
 import { expectNoFdLeak, openFds } from './open-fds';
-import { bufferIds, Directory, datagram, parse, TestClient, until } from './sockets';
+import { leased, Plane, TOKEN } from './plane';
+import { bufferIds, datagram, parse, TestClient, until } from './sockets';
 
 const WELCOME = 1;
 const GOODBYE = 2;
@@ -22,71 +17,6 @@ const NOT_FOUND = 5;
 const RESOURCE_EXHAUSTED = 8;
 const FAILED_PRECONDITION = 9;
 const UNAVAILABLE = 14;
-const TOKEN = new Uint8Array(32).fill(7);
-
-type FdPlaneEvent = FdPlaneBooking | FdPlaneArrival;
-
-/** A plane on a socket of its own, with the events that it told. */
-class Plane implements Disposable {
-  readonly directory = new Directory();
-  readonly events: FdPlaneEvent[] = [];
-  readonly plane: FdPlane;
-  wakes = 0;
-
-  constructor(maxSessions = 8) {
-    this.plane = addon.startFdPlane({
-      listener: addon.listenUnix('seqpacket', this.path, 0o600),
-      maxSessions,
-      onEvents: () => {
-        this.wakes++;
-        this.events.push(...this.plane.takeBookings(), ...this.plane.takeArrivals(16));
-      },
-    });
-  }
-
-  get path(): string {
-    return this.directory.join('fd.sock');
-  }
-
-  async event<Type extends FdPlaneEvent['type']>(
-    type: Type,
-  ): Promise<Extract<FdPlaneEvent, { type: Type }>> {
-    await until(() => this.events.some((event) => event.type === type), `waited for '${type}'`);
-    const index = this.events.findIndex((event) => event.type === type);
-    const [event] = this.events.splice(index, 1);
-    if (event === undefined || !isOf(event, type)) throw new Error('unreachable');
-    return event;
-  }
-
-  /** A client that has been admitted, and its session. */
-  async client(): Promise<{ client: TestClient; session: number }> {
-    const client = new TestClient(this.path);
-    const { session, peer } = await this.event('connected');
-    peer.pidfd?.close();
-    this.plane.admit(session, TOKEN);
-    expect(parse((await client.next()).bytes)).toMatchObject({ opcode: WELCOME, status: OK });
-    return { client, session };
-  }
-
-  [Symbol.dispose](): void {
-    this.plane.close();
-    for (const event of this.events) if (event.type === 'connected') event.peer.pidfd?.close();
-    this.directory[Symbol.dispose]();
-  }
-}
-
-function isOf<Type extends FdPlaneEvent['type']>(
-  event: FdPlaneEvent,
-  type: Type,
-): event is Extract<FdPlaneEvent, { type: Type }> {
-  return event.type === type;
-}
-
-async function leased(plane: Plane, session: number, bufferId: number): Promise<Fd> {
-  const fd = await addon.createMemfd(`buffer-${bufferId}`, 4096);
-  plane.plane.putLease(session, { bufferId, fd, sizeBytes: 4096, flags: 3 });
-  return fd;
-}
 
 describe('the fd plane', () => {
   expectNoFdLeak();
@@ -104,7 +34,7 @@ describe('the fd plane', () => {
     });
     peer.pidfd?.close();
     expect(client.datagrams).toEqual([]);
-    plane.plane.admit(session, TOKEN);
+    plane.plane.admit(session, TOKEN, 'test');
     const welcome = parse((await client.next()).bytes);
     expect(welcome).toMatchObject({ opcode: WELCOME, serial: 0, status: OK, fdCount: 0 });
     const view = new DataView(welcome.payload.slice().buffer);
@@ -342,7 +272,7 @@ describe('the fd plane', () => {
   );
 
   it('refuses one session too many and serves the others', async () => {
-    using plane = new Plane(1);
+    using plane = new Plane({ maxSessions: 1 });
     const { client, session } = await plane.client();
     using _client = client;
     using refused = new TestClient(plane.path);
@@ -371,7 +301,7 @@ describe('the fd plane', () => {
     const { session, peer } = await plane.event('connected');
     expect(peer.pid).toBe(parent.pid);
     peer.pidfd?.close();
-    plane.plane.admit(session, TOKEN);
+    plane.plane.admit(session, TOKEN, 'test');
     const [line] = await once(parent.stdout, 'data');
     const childPid = Number(line.toString());
     const gone = once(parent, 'close');
@@ -394,9 +324,7 @@ describe('the fd plane', () => {
         stdio: ['pipe', 'pipe', 'inherit'],
       },
     );
-    const { session, peer } = await plane.event('connected');
-    peer.pidfd?.close();
-    plane.plane.admit(session, TOKEN);
+    const session = await plane.admit();
     using _buffer = await leased(plane, session, 1);
     stuck.stdin.write('go\n');
     const [line] = await once(stuck.stdout, 'data');
@@ -442,6 +370,6 @@ describe('the fd plane', () => {
     plane.plane.dropLease(session, 1);
     plane.plane.answer(session, { serial: 1, opcode: ADOPT }, OK, new Uint8Array(0), [fd]);
     plane.plane.dismiss(session, UNAVAILABLE, 'late');
-    plane.plane.admit(session, TOKEN);
+    plane.plane.admit(session, TOKEN, 'test');
   });
 });

@@ -91,6 +91,7 @@ describe('an Fd', () => {
     const plane = addon.startFdPlane({
       listener: addon.listenUnix('seqpacket', directory.join('s'), 0o600),
       maxSessions: 1,
+      maxFdsInFlightPerAccount: 1000,
       onEvents: () => undefined,
     });
     using client = new TestClient(directory.join('s'));
@@ -99,7 +100,7 @@ describe('an Fd', () => {
     for (const arrival of arrivals) {
       if (arrival.type !== 'connected') continue;
       arrival.peer.pidfd?.close();
-      plane.admit(arrival.session, new Uint8Array(32));
+      plane.admit(arrival.session, new Uint8Array(32), 'test');
       plane.putLease(arrival.session, { bufferId: 1, fd, sizeBytes: 4096, flags: 3 });
     }
     await addon.closeFd(fd);

@@ -42,7 +42,12 @@ describe('a seqpacket connection', () => {
     // A process of its own lowers its limit to what it has open, and is sent 20 fds.
     const path = directory.join('s');
     using listener = addon.listenUnix('seqpacket', path, 0o600);
-    const plane = addon.startFdPlane({ listener, maxSessions: 1, onEvents: () => undefined });
+    const plane = addon.startFdPlane({
+      listener,
+      maxSessions: 1,
+      maxFdsInFlightPerAccount: 1000,
+      onEvents: () => undefined,
+    });
     const receiver = spawn(
       'sh',
       [
@@ -67,7 +72,7 @@ describe('a seqpacket connection', () => {
       }
       return session !== 0;
     }, 'a connection');
-    plane.admit(session, new Uint8Array(32));
+    plane.admit(session, new Uint8Array(32), 'test');
     using fd = await addon.createMemfd('many', 4096);
     for (let bufferId = 1; bufferId <= 60; bufferId++) {
       plane.putLease(session, { bufferId, fd, sizeBytes: 4096, flags: 3 });
@@ -93,7 +98,12 @@ describeAsRoot('the supplementary groups of a peer', () => {
     using directory = new Directory();
     const path = directory.join('s');
     using listener = addon.listenUnix('seqpacket', path, 0o600);
-    const plane = addon.startFdPlane({ listener, maxSessions: 1, onEvents: () => undefined });
+    const plane = addon.startFdPlane({
+      listener,
+      maxSessions: 1,
+      maxFdsInFlightPerAccount: 1000,
+      onEvents: () => undefined,
+    });
     const member = spawn(
       process.execPath,
       [join(PROCESSES, 'connect-with-groups.js'), path, ...groups.map(String)],

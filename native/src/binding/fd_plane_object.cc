@@ -89,12 +89,12 @@ FdPlaneObject::FdPlaneObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
 
 FdPlaneObject::~FdPlaneObject() { stop(); }
 
-void FdPlaneObject::start(UniqueFd listener, size_t max_sessions, const Napi::Function& on_events) {
+void FdPlaneObject::start(UniqueFd listener, const FdPlaneLimits& limits, const Napi::Function& on_events) {
   const Napi::String name = Napi::String::New(Env(), "dmabufd fd plane");
   const napi_status created = napi_create_threadsafe_function(Env(), on_events, nullptr, name, 0, 1, nullptr, nullptr,
                                                               nullptr, call_on_events, &wake_);
   if (created != napi_ok) throw Napi::Error::New(Env());
-  plane_ = std::make_unique<FdPlane>(std::move(listener), max_sessions, [wake = wake_] {
+  plane_ = std::make_unique<FdPlane>(std::move(listener), limits, [wake = wake_] {
     (void)napi_call_threadsafe_function(wake, nullptr, napi_tsfn_nonblocking);
   });
   Ref();
@@ -112,7 +112,8 @@ void FdPlaneObject::admit(const Napi::CallbackInfo& info) {
   uint8_t token[DMABUFD_FD_TOKEN_BYTES];
   if (bytes.size() != sizeof(token)) throw Napi::TypeError::New(info.Env(), "token must be of 32 bytes");
   std::memcpy(token, bytes.data(), sizeof(token));
-  if (plane_ != nullptr) plane_->admit(session, token);
+  const std::string account = to_text(info[2], "account");
+  if (plane_ != nullptr) plane_->admit(session, token, account);
 }
 
 void FdPlaneObject::dismiss(const Napi::CallbackInfo& info) {
@@ -174,12 +175,13 @@ void FdPlaneObject::close(const Napi::CallbackInfo&) {
 Napi::Value start_fd_plane_binding(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Napi::Object options = to_object(info[0], "options");
-  const uint32_t max_sessions = to_uint32(options.Get("maxSessions"), "maxSessions");
+  const FdPlaneLimits limits{to_uint32(options.Get("maxSessions"), "maxSessions"),
+                             to_uint64(options.Get("maxFdsInFlightPerAccount"), "maxFdsInFlightPerAccount")};
   const Napi::Function on_events = to_function(options.Get("onEvents"), "onEvents");
   UniqueFd listener = FdObject::take(options.Get("listener"), "listener");
   const Napi::Object object = Environment::of(env).fd_plane_class.New({Napi::External<void>::New(env, &listener)});
   call_core(env, [&] {
-    FdPlaneObject::Unwrap(object)->start(std::move(listener), max_sessions, on_events);
+    FdPlaneObject::Unwrap(object)->start(std::move(listener), limits, on_events);
     return true;
   });
   return object;

@@ -33,11 +33,11 @@ UniqueFd duplicate(const UniqueFd& fd) {
 
 }  // namespace
 
-FdPlane::FdPlane(UniqueFd listener, size_t max_sessions, std::function<void()> on_events)
+FdPlane::FdPlane(UniqueFd listener, const FdPlaneLimits& limits, std::function<void()> on_events)
     : acceptor_(std::move(listener)),
       epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
-      max_sessions_(max_sessions),
+      limits_(limits),
       on_events_(std::move(on_events)) {
   watch(acceptor_.listener(), kListenerTag, EPOLLIN);
   watch(wake_.get(), kWakeTag, EPOLLIN);
@@ -58,6 +58,7 @@ void FdPlane::stop() noexcept {
     receiver_.dispose(session->shared_socket());
   }
   sessions_.clear();
+  abandoned_.clear();
   bookings_.clear();
   arrivals_.clear();
 }
@@ -71,8 +72,13 @@ void FdPlane::with(uint64_t session, Action action) {
   rearm(*found->second);
 }
 
-void FdPlane::admit(uint64_t session, const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES]) {
-  with(session, [&](Session& found) { found.welcome(token); });
+void FdPlane::admit(uint64_t session, const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES], const std::string& account) {
+  with(session, [&](Session& found) {
+    std::shared_ptr<Account> charged = account_of(account);
+    if (!charged->has_too_many_abandoned()) return found.welcome(token, std::move(charged));
+    found.dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED,
+                  "too many ended connections of " + account + " still have fds that were not received: close them first");
+  });
 }
 
 void FdPlane::dismiss(uint64_t session, uint32_t status, const std::string& reason) {
@@ -146,7 +152,7 @@ void FdPlane::handle(uint64_t tag, uint32_t events) {
   if (tag == kReceiverTag) return take_deliveries();
   const Lock lock(mutex_);
   const auto found = sessions_.find(tag >> 1);
-  if (found == sessions_.end()) return;  // ended by an event before this one
+  if (found == sessions_.end()) return recount(tag >> 1);
   Session& session = *found->second;
   if (tag == pidfd_tag(session.id())) return end(session, "the process has exited");
   if ((events & (EPOLLHUP | EPOLLERR)) != 0) return end(session, "the connection was closed");
@@ -181,9 +187,9 @@ bool FdPlane::add_session(const SharedFd& socket) {
   PeerCredentials peer = peer_credentials(socket->get());
   const Lock lock(mutex_);
   auto session = std::make_unique<Session>(++last_session_, socket, duplicate(peer.pidfd));
-  if (sessions_.size() + unbooked_ends_ + receiver_.busy() >= max_sessions_) {
+  if (sessions_.size() + abandoned_.size() + unbooked_ends_ + receiver_.busy() >= limits_.max_sessions) {
     session->dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED,
-                     "the daemon has its " + std::to_string(max_sessions_) + " sessions; try again later");
+                     "the daemon has its " + std::to_string(limits_.max_sessions) + " sessions; try again later");
     return false;
   }
   const uint64_t id = session->id();
@@ -292,12 +298,42 @@ void FdPlane::end(Session& session, const std::string& reason) {
   const uint64_t id = session.id();
   const std::string why = session.end_reason().empty() ? reason : session.end_reason();
   receiver_.dispose(session.shared_socket());
+  await_arrival(id, session.take_fds_in_flight());
   sessions_.erase(id);
   // Of a session that the main thread has not heard of it never hears: whoever only connects and leaves costs it nothing.
   if (forget_arrivals_of(id)) return;
   unbooked_ends_++;
   bookings_.push_back({id, SessionDisconnected{why}});
   signal();
+}
+
+// What a client has not received stays charged to its account, or reconnecting would be all it takes to have more. Receiving
+// it, or closing its end, makes the connection writable: each time counts, so edge-triggered.
+void FdPlane::await_arrival(uint64_t session, std::unique_ptr<FdsInFlight> fds) {
+  if (fds == nullptr || fds->recount()) return;
+  epoll_event event{};
+  event.events = EPOLLOUT | EPOLLET;
+  event.data.u64 = socket_tag(session);
+  check(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fds->connection(), &event), "epoll_ctl");
+  fds->abandon();
+  abandoned_.emplace(session, std::move(fds));
+}
+
+void FdPlane::recount(uint64_t ended_session) {
+  const auto found = abandoned_.find(ended_session);
+  if (found != abandoned_.end() && found->second->recount()) abandoned_.erase(found);
+}
+
+// Known for as long as anybody is charged to it.
+std::shared_ptr<Account> FdPlane::account_of(const std::string& name) {
+  std::weak_ptr<Account>& known = accounts_[name];
+  if (std::shared_ptr<Account> account = known.lock()) return account;
+  std::shared_ptr<Account> account(new Account(name, limits_.max_fds_in_flight_per_account), [this](Account* last) {
+    accounts_.erase(last->name());
+    delete last;
+  });
+  known = account;
+  return account;
 }
 
 // Returns whether its connecting was among them.

@@ -20,6 +20,7 @@
 #include <variant>
 #include <vector>
 
+#include "fd_plane/fds_in_flight.h"
 #include "fd_plane/receiver.h"
 #include "fd_plane/session.h"
 #include "socket/acceptor.h"
@@ -56,11 +57,16 @@ struct FdPlaneArrival {
   std::variant<SessionConnected, RequestReceived> what;
 };
 
+struct FdPlaneLimits {
+  size_t max_sessions;
+  size_t max_fds_in_flight_per_account;
+};
+
 class FdPlane {
  public:
   // `on_events` is called from any thread, with the lock held, when there is something to take; not again before
   // take_arrivals() has been called.
-  FdPlane(UniqueFd listener, size_t max_sessions, std::function<void()> on_events);
+  FdPlane(UniqueFd listener, const FdPlaneLimits& limits, std::function<void()> on_events);
   ~FdPlane();
   FdPlane(const FdPlane&) = delete;
   FdPlane(FdPlane&&) = delete;
@@ -68,7 +74,7 @@ class FdPlane {
   FdPlane& operator=(FdPlane&&) = delete;
 
   // Each does nothing if the session has ended.
-  void admit(uint64_t session, const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES]);
+  void admit(uint64_t session, const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES], const std::string& account);
   void dismiss(uint64_t session, uint32_t status, const std::string& reason);
   void put_lease(uint64_t session, uint64_t buffer_id, TableRow row);
   void drop_lease(uint64_t session, uint64_t buffer_id);
@@ -98,6 +104,9 @@ class FdPlane {
   void take_delivery(Session& session, Delivery delivery);
   void take_request(Session& session, const Request& request, std::vector<UniqueFd> fds);
   void end(Session& session, const std::string& reason);
+  void await_arrival(uint64_t session, std::unique_ptr<FdsInFlight> fds);
+  void recount(uint64_t ended_session);
+  std::shared_ptr<Account> account_of(const std::string& name);
   bool forget_arrivals_of(uint64_t session);
   void watch(int fd, uint64_t tag, uint32_t events);
   void rearm(Session& session);
@@ -108,10 +117,13 @@ class FdPlane {
   Acceptor acceptor_;
   const UniqueFd epoll_;
   const UniqueFd wake_;
-  const size_t max_sessions_;
+  const FdPlaneLimits limits_;
   const std::function<void()> on_events_;
   std::mutex mutex_;
+  std::unordered_map<std::string, std::weak_ptr<Account>> accounts_;  // guarded by mutex_; those of somebody below
   SessionMap sessions_;                // guarded by mutex_
+  // Of sessions that have ended while fds were on their way to them. Guarded by mutex_; they count as sessions.
+  std::unordered_map<uint64_t, std::unique_ptr<FdsInFlight>> abandoned_;
   std::vector<FdPlaneBooking> bookings_;  // guarded by mutex_
   std::deque<FdPlaneArrival> arrivals_;   // guarded by mutex_
   size_t unbooked_ends_ = 0;              // guarded by mutex_; they count as sessions, which bounds bookings_

@@ -34,8 +34,8 @@ std::string not_leased(uint64_t buffer_id) {
 Session::Session(uint64_t id, SharedFd socket, UniqueFd pidfd)
     : id_(id), socket_(std::move(socket)), pidfd_(std::move(pidfd)) {}
 
-void Session::welcome(const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES]) {
-  admitted_ = true;
+void Session::welcome(const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES], std::shared_ptr<Account> account) {
+  fds_in_flight_ = std::make_unique<FdsInFlight>(socket_, std::move(account));
   dmabufd_fd_welcome welcome{};
   welcome.version = htole32(DMABUFD_FD_VERSION);
   welcome.session_id = htole64(id_);
@@ -82,7 +82,8 @@ void Session::refuse(const Request& request, uint32_t status, const std::string&
 }
 
 void Session::answer(const AnswerHeader& header, const std::vector<uint8_t>& payload, std::vector<SharedFd> fds) {
-  if (pending_ > 0) pending_--;
+  if (pending_ == 0) return;  // it asked nothing
+  pending_--;
   send(header, payload.data(), payload.size(), std::move(fds));
 }
 
@@ -114,12 +115,20 @@ bool Session::try_send(Outgoing& datagram) {
   int fds[DMABUFD_FD_MAX_FDS];
   size_t count = 0;
   for (const SharedFd& fd : datagram.fds) fds[count++] = fd->get();
+  if (count > 0 && !fds_in_flight_->has_room_for(count)) {
+    // It goes out when the socket is found writable, which it is.
+    datagram = instead_of_fds(datagram, fds_in_flight_->refusal(count));
+    return false;
+  }
   try {
-    return send_datagram(socket(), datagram.bytes.data(), datagram.bytes.size(), fds, count);
+    const bool sent = send_datagram(socket(), datagram.bytes.data(), datagram.bytes.size(), fds, count);
+    if (sent && count > 0) fds_in_flight_->sent(count);
+    return sent;
   } catch (const SystemError& failure) {
     if (failure.error() == ETOOMANYREFS && count > 0) {
-      // It goes out when the socket is found writable, which it is.
-      datagram = instead_of_fds(datagram);
+      // As many fds of the daemon are in flight as it may have open (unix(7)). That is no fault of the client that asks now.
+      datagram = instead_of_fds(
+          datagram, "as many fds are on their way to other clients as the daemon may have; try again");
       return false;
     }
     break_off(std::string("cannot answer: ") + ::strerrordesc_np(failure.error()));
@@ -127,10 +136,8 @@ bool Session::try_send(Outgoing& datagram) {
   }
 }
 
-// As many fds of the daemon are in flight, to clients that do not take them, as it may have open (unix(7)). That is no
-// fault of the client that asks now: it is told to ask again.
-Session::Outgoing Session::instead_of_fds(const Outgoing& answer) {
-  const std::string reason = "as many fds are on their way to other clients as the daemon may have; try again";
+// The answer RESOURCE_EXHAUSTED to the same request.
+Session::Outgoing Session::instead_of_fds(const Outgoing& answer, const std::string& reason) {
   dmabufd_fd_header header{};
   std::memcpy(&header, answer.bytes.data(), sizeof(header));
   Outgoing refusal{std::vector<uint8_t>(sizeof(header) + reason.size()), {}};
@@ -149,7 +156,8 @@ void Session::break_off(const std::string& reason) {
 }
 
 bool Session::may_read() const {
-  return admitted_ && !receiving_ && end_reason_.empty() && outgoing_.empty() && pending_ < DMABUFD_FD_MAX_PENDING;
+  const bool admitted = fds_in_flight_ != nullptr;
+  return admitted && !receiving_ && end_reason_.empty() && outgoing_.empty() && pending_ < DMABUFD_FD_MAX_PENDING;
 }
 
 uint32_t Session::wanted_events() const {

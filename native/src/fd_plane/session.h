@@ -7,11 +7,14 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "dmabufd_fd.h"
+#include "fd_plane/fds_in_flight.h"
 #include "fd_plane/request.h"
 #include "kernel/unique_fd.h"
 
@@ -43,7 +46,8 @@ class Session {
   void put(uint64_t buffer_id, TableRow row) { rows_[buffer_id] = std::move(row); }
   void drop(uint64_t buffer_id) { rows_.erase(buffer_id); }
 
-  void welcome(const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES]);
+  // Admits it: its fds in flight are counted from now on.
+  void welcome(const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES], std::shared_ptr<Account> account);
   // Says GOODBYE and shuts the connection down; the event loop then finds it hung up.
   void dismiss(uint32_t status, const std::string& reason);
 
@@ -70,6 +74,8 @@ class Session {
   void set_armed_events(uint32_t events) { armed_events_ = events; }
 
   const std::string& end_reason() const { return end_reason_; }
+  // What its client may never have received; null if it was never admitted.
+  std::unique_ptr<FdsInFlight> take_fds_in_flight() { return std::move(fds_in_flight_); }
 
  private:
   struct Outgoing {
@@ -80,7 +86,7 @@ class Session {
   void send(const AnswerHeader& header, const void* payload, size_t length, std::vector<SharedFd> fds);
   void send_text(const AnswerHeader& header, const std::string& text);
   bool try_send(Outgoing& datagram);
-  static Outgoing instead_of_fds(const Outgoing& answer);
+  static Outgoing instead_of_fds(const Outgoing& answer, const std::string& reason);
   void break_off(const std::string& reason);
 
   const uint64_t id_;
@@ -90,7 +96,7 @@ class Session {
   std::deque<Outgoing> outgoing_;
   uint32_t armed_events_ = 0;
   size_t pending_ = 0;
-  bool admitted_ = false;
+  std::unique_ptr<FdsInFlight> fds_in_flight_;  // null until it is admitted
   bool receiving_ = false;
   std::string end_reason_;
 };

@@ -10,7 +10,12 @@ async function openAll(): Promise<void> {
   const memfd: Fd = await addon.createMemfd('left open', 1 << 20);
   const mapping = addon.map(memfd, 1 << 20, 'read-write');
   const listener = addon.listenUnix('seqpacket', join(directory, 'fd.sock'), 0o600);
-  const plane = addon.startFdPlane({ listener, maxSessions: 4, onEvents: () => undefined });
+  const plane = addon.startFdPlane({
+    listener,
+    maxSessions: 4,
+    maxFdsInFlightPerAccount: 1000,
+    onEvents: () => undefined,
+  });
   const streams = addon.acceptStreams(
     addon.listenUnix('stream', join(directory, 'control.sock'), 0o600),
     () => undefined,

@@ -15,8 +15,8 @@ class FakePlane implements Omit<FdPlane, 'close'> {
   arrivals: FdPlaneArrival[] = [];
   readonly told: string[] = [];
 
-  admit(session: number, token: Uint8Array): void {
-    this.told.push(`admit ${session} with ${token.length} bytes`);
+  admit(session: number, token: Uint8Array, account: string): void {
+    this.told.push(`admit ${session} of ${account} with ${token.length} bytes`);
   }
 
   dismiss(session: number, status: number, reason: string): void {
@@ -79,7 +79,7 @@ const connected = (session: number, pid = session): FdPlaneArrival => ({
 describe('a client of fd.sock', () => {
   test('is admitted with a token once it is known who it is', () => {
     const { bench, happen } = setUp();
-    expect(happen(connected(1))).toEqual(['admit 1 with 2 bytes']);
+    expect(happen(connected(1))).toEqual(['admit 1 of uid 1000 with 2 bytes']);
     expect(bench.broker.totals().sessions).toBe(1);
   });
 
@@ -87,7 +87,7 @@ describe('a client of fd.sock', () => {
     const { bench, happen } = setUp();
     expect(happen(connected(1, 13), connected(2))).toEqual([
       'dismiss 1 13 the daemon failed to do this; its log tells why',
-      'admit 2 with 2 bytes',
+      'admit 2 of uid 1000 with 2 bytes',
     ]);
     expect(bench.broker.totals().sessions).toBe(1);
   });

@@ -1,4 +1,4 @@
-import { planFds } from '../../../../server/runtime/fd-budget';
+import { planFds, planFdsInFlight } from '../../../../server/runtime/fd-budget';
 
 describe('the fds of the daemon', () => {
   test('are plenty under systemd', () => {
@@ -24,5 +24,10 @@ describe('the fds of the daemon', () => {
       maxSessions: 5,
       maxBuffers: 7,
     });
+  });
+
+  test('are on their way to one account up to a quarter of the limit, or as many as one answer has', () => {
+    expect(planFdsInFlight(524_288)).toBe(131_072);
+    expect(planFdsInFlight(256)).toBe(253);
   });
 });
