@@ -87,7 +87,11 @@ export class FdSessions {
     try {
       const peer = this.identify(credentials);
       this.broker.openSession(session, peer);
-      this.plane.admit(session, this.tokens.issue(session, peer), `uid ${peer.uid}`);
+      this.plane.admit(
+        session,
+        this.tokens.issue(session, peer),
+        this.broker.callers.accountOf(peer),
+      );
       this.log.info({ session, peer }, 'session opened');
     } catch (error) {
       const { code, message } = statusOf(error, (defect) =>
