@@ -8,7 +8,8 @@ import type { Readable, Writable } from 'node:stream';
 import type { DaemonProcess } from './daemon-process';
 import { eventually, patience } from './slowness';
 
-const PROGRAM = join(__dirname, '..', '..', 'client', 'cli', 'main.js');
+/** The compiled program. */
+export const DMABUFCTL = join(__dirname, '..', '..', 'client', 'cli', 'main.js');
 
 export interface Outcome {
   readonly exitCode: number | null;
@@ -25,7 +26,7 @@ export class DmabufctlProcess implements AsyncDisposable {
 
   constructor(daemon: DaemonProcess | null, args: readonly string[], input = '') {
     const DMABUFD_RUNTIME_DIR = daemon?.runtimeDirectory ?? '/nonexistent';
-    this.#process = spawn(process.execPath, [PROGRAM, ...args], {
+    this.#process = spawn(process.execPath, [DMABUFCTL, ...args], {
       env: { ...process.env, DMABUFD_RUNTIME_DIR },
       stdio: ['pipe', 'pipe', 'pipe'],
       timeout: patience(),

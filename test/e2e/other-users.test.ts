@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync } from 'node:fs';
 import { ClientProcess } from './client-process';
 import { DaemonProcess } from './daemon-process';
+import { DMABUFCTL } from './dmabufctl-process';
 
 const ALICE = 4001;
 const BOB = 4002;
@@ -49,6 +52,21 @@ describeAsRoot('clients of several users', () => {
   test('may not look at everything, which root may', async () => {
     await expect(bob.tell('listAll', {})).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
     expect(await daemon.inspector.list()).toEqual([]);
+  });
+
+  // To the kernel the root of many a container is uid 0, too.
+  test('may not look at everything as root of a pid namespace of its own', async () => {
+    const list = [DMABUFCTL, '--runtime-dir', daemon.runtimeDirectory, 'list'];
+    const inside = spawn('unshare', ['--pid', '--fork', process.execPath, ...list]);
+    let stderr = '';
+    inside.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const [exitCode] = await once(inside, 'close');
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 5,
+      stderr: expect.stringContaining('may not list the buffers of all sessions'),
+    });
   });
 
   test('may not share on what was only lent to them', async () => {
