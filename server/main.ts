@@ -48,7 +48,7 @@ async function main(): Promise<void> {
   const heaps = await discoverHeaps(addon);
   for (const { description } of heaps) log.info({ heap: description }, 'heap probed');
 
-  const limits = planLimits(config, heaps, log);
+  const limits = planLimits(config, log);
   log.info({ limits }, 'limits planned');
 
   const identify = identifyBy(addon);

@@ -1,23 +1,23 @@
 /** The daemon's limits, from what its administrator said and what the kernel allows it. */
 import type { Config } from './config';
 import type { Limits } from './domain/limits';
-import type { Heap } from './domain/ports';
 import type { Log } from './log';
 import { type FdBudget, planFds } from './runtime/fd-budget';
 import { readFdLimit } from './runtime/open-fds';
 
-/** A memfd has an open file that the daemon keeps, one for those who may write, and one, which cannot, for readers. */
-function fdsPerBuffer(heaps: readonly Heap[]): number {
-  return heaps.some(({ description }) => description.memory === 'dma-buf') ? 1 : 3;
-}
+/**
+ * A dma-buf has the fd that the daemon keeps, and one more for each direction in which its fences are waited for. A memfd has
+ * one that the daemon keeps, one for those who may write, and one, which cannot, for readers.
+ */
+const FDS_PER_BUFFER = 3;
 
 /** On average. They cost memory and no fds. */
 const LEASES_PER_BUFFER = 4;
 const GRANTS_PER_BUFFER = 2;
 
-export function planLimits(config: Config, heaps: readonly Heap[], log: Log): Limits & FdBudget {
+export function planLimits(config: Config, log: Log): Limits & FdBudget {
   const { maxBytes, maxBufferBytes } = config;
-  const budget = planFds(readFdLimit(), fdsPerBuffer(heaps), config);
+  const budget = planFds(readFdLimit(), FDS_PER_BUFFER, config);
   for (const name of ['maxSessions', 'maxBuffers'] as const) {
     const wanted = config[name];
     if (wanted === undefined || wanted === budget[name]) continue;

@@ -3,12 +3,12 @@
  * writers, so that the kernel can tell who still holds it when the daemon has closed that, and, once a read lease asks for
  * it, one that cannot write. All are closed with it.
  */
-import { DmaBufSync, type Fd, type FdWatch, type NativeAddon, Poll } from '../../native';
+import { DmaBufSync, type Fd, type NativeAddon, Poll } from '../../native';
 import type { Access, CpuAccessMode } from '../domain/access';
-import { abortReason } from '../domain/errors';
 import type { Peer } from '../domain/peer';
 import type { Memory, MemoryKind } from '../domain/ports';
 import { readFdinfo } from './fdinfo';
+import { FenceWait } from './fence-wait';
 import { asAnswer, isSystemError } from './system-error';
 
 const SYNC_FLAGS: Readonly<Record<CpuAccessMode, number>> = {
@@ -57,6 +57,8 @@ export class KernelMemory implements Memory {
   private readonly readOnlyDefeatedBy: ReadonlySet<number> | null;
   private readOnlyFd: Fd | null = null;
   private isWithdrawn = false;
+  private readonly readable: FenceWait;
+  private readonly writable: FenceWait;
 
   /** Closes the fds if it throws. */
   constructor(
@@ -68,6 +70,8 @@ export class KernelMemory implements Memory {
     this.kind = source.kind;
     this.access = source.access;
     this.readOnlyDefeatedBy = source.readOnlyDefeatedBy;
+    this.readable = new FenceWait(addon, this.fd, 'readable');
+    this.writable = new FenceWait(addon, this.fd, 'writable');
     try {
       const { inode, device } = addon.describeFd(this.fd);
       this.inode = inode;
@@ -108,7 +112,7 @@ export class KernelMemory implements Memory {
     if (this.kind === 'memfd') return;
     const events = mode === 'read' ? Poll.IN : Poll.OUT;
     if (this.addon.pollNow(this.fd, events) !== 0) return;
-    await this.ready(mode === 'read' ? 'readable' : 'writable', signal);
+    await (mode === 'read' ? this.readable : this.writable).ready(signal);
   }
 
   async beginCpuAccess(mode: CpuAccessMode): Promise<void> {
@@ -148,7 +152,8 @@ export class KernelMemory implements Memory {
     if (this.kind === 'dma-buf') {
       // The kernel has taken off the reference that reading this took.
       const count = readFdinfo(this.fd).get('count');
-      return count === undefined ? null : Number(count) - 1;
+      const own = 1 + this.readable.fdCount + this.writable.fdCount;
+      return count === undefined ? null : Number(count) - own;
     }
     // Until then what is handed out is open here, too.
     if (!this.isWithdrawn || this.writerFd === this.fd) return null;
@@ -171,24 +176,5 @@ export class KernelMemory implements Memory {
         `${phase === DmaBufSync.START ? 'beginning' : 'ending'} the CPU access`,
       );
     }
-  }
-
-  private ready(direction: 'readable' | 'writable', signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let watch: FdWatch | null = null;
-      const onAbort = () => {
-        watch?.close();
-        reject(abortReason(signal));
-      };
-      if (signal.aborted) {
-        onAbort();
-        return;
-      }
-      signal.addEventListener('abort', onAbort, { once: true });
-      watch = this.addon.watchFd(this.fd, direction, () => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      });
-    });
   }
 }

@@ -68,6 +68,26 @@ describe('a buffer’s kernel object', () => {
     await waiting;
   });
 
+  test('has one watcher for each direction, however many wait', async () => {
+    const calls = new FakeKernelCalls();
+    calls.readyEvents = 0;
+    const { memory: buffer } = memory(calls);
+    const abort = new AbortController();
+    const readers = [1, 2, 3].map(() => buffer.whenIdle('read', NEVER));
+    const impatient = outcome(() => buffer.whenIdle('read', abort.signal));
+    const writer = buffer.whenIdle('write', NEVER);
+    expect(calls.watches.map((watch) => watch.direction)).toEqual(['readable', 'writable']);
+    abort.abort();
+    expect(await impatient).toBe('cancelled');
+    expect(calls.watches[0]?.closed).toBe(false);
+    for (const watch of calls.watches) watch.fire();
+    await Promise.all([...readers, writer]);
+    const again = buffer.whenIdle('read', NEVER);
+    expect(calls.watches).toHaveLength(3);
+    calls.watches[2]?.fire();
+    await again;
+  });
+
   test('is watched no more when the wait is given up', async () => {
     const calls = new FakeKernelCalls();
     calls.readyEvents = 0;
