@@ -3,10 +3,12 @@
  * released once, by itself.
  */
 import type { Fd, Mapping } from '../native';
+import type { AccessMode } from './access-mode';
 import { CallLimits, type CallOptions } from './call-limits';
-import { type AccessMode, type AccessOptions, flagsOfMode, withAccess } from './cpu-access';
+import { type AccessOptions, withAccess } from './cpu-access';
 import type { BufferDescription, BufferDetails } from './descriptions';
 import { DmabufdError } from './errors';
+import { exportFence, type FenceOptions, importFence, waitForFences } from './fences';
 import { getBuffer } from './inspection';
 import type { Lease } from './lease';
 import { type Share, type ShareOptions, shareBuffer } from './share';
@@ -135,19 +137,31 @@ export class SharedBuffer implements AsyncDisposable {
   }
 
   /**
-   * A snapshot of the buffer's fences as a sync_file, to wait for before reading or writing it. The caller closes it.
-   * `UNIMPLEMENTED`: this kernel (before Linux 6.0) or a memfd has none.
+   * Waits until no fence stands in the way of such an access: for `'read'` until no device's write is outstanding, for the
+   * others until nothing is. Takes no access. Of a memfd, which has no fences, it resolves at once. `DEADLINE_EXCEEDED`: the
+   * daemon's message says for how long they have been pending.
    */
-  async exportFence(mode: AccessMode, options?: CallOptions): Promise<Fd> {
-    this.#requireLive();
-    return this.#lease.session.exportFence(this.id, flagsOfMode(mode), new CallLimits(options));
+  async waitForFences(mode: AccessMode, options?: FenceOptions): Promise<void> {
+    this.#requireHeld();
+    return waitForFences(this.#lease, mode, options);
   }
 
-  /** Adds a sync_file's fences to the buffer, as of a reader or a writer. The sync_file stays the caller's. */
-  async importFence(mode: AccessMode, fence: Fd, options?: CallOptions): Promise<void> {
-    this.#requireLive();
-    const limits = new CallLimits(options);
-    await this.#lease.session.importFence(this.id, flagsOfMode(mode), fence, limits);
+  /**
+   * A snapshot of the fences that stand in the way of such an access, as a sync_file: fences that come later are not in it,
+   * and without any it is signalled already. The caller closes it. `UNIMPLEMENTED`: this kernel (before Linux 6.0) or a memfd has none.
+   */
+  async exportFence(mode: AccessMode, options?: FenceOptions): Promise<Fd> {
+    this.#requireHeld();
+    return exportFence(this.#lease, mode, options);
+  }
+
+  /**
+   * Adds a sync_file's fences to the buffer: as of a device that reads (`'read'`), which keeps only writers waiting, or of one
+   * that writes, which keeps everybody waiting. The sync_file stays the caller's.
+   */
+  async importFence(mode: AccessMode, fence: Fd, options?: FenceOptions): Promise<void> {
+    this.#requireHeld();
+    return importFence(this.#lease, mode, fence, options);
   }
 
   /**

@@ -3,15 +3,14 @@
  * which the callback in between can finish. Arbitrated brackets are the daemon's (exclusion and coherency); direct ones
  * are DMA_BUF_IOCTL_SYNC on this process's own fd (coherency only).
  */
-import type { Fd, Mapping } from '../native';
+import type { Mapping } from '../native';
 import { DmaBufSync } from '../native';
+import { type AccessMode, MODE_FLAGS, MODE_NAMES } from './access-mode';
 import { CallLimits, type CallOptions, waitWithin } from './call-limits';
 import type { ControlConnection } from './control-connection';
 import { DmabufdError } from './errors';
+import { fencesOf } from './fences';
 import type { Lease } from './lease';
-
-/** What the CPU is going to do. Reading shares the buffer with other readers; writing has it alone. */
-export type AccessMode = 'read' | 'write' | 'read-write';
 
 /** How a buffer is accessed. `timeoutMs` bounds the wait for the access, and `signal` ends the access, too. */
 export interface AccessOptions extends CallOptions {
@@ -30,18 +29,6 @@ export type WithMapping<T> = (mapping: Mapping) => T | Promise<T>;
 interface Bracket {
   readonly begin: (limits: CallLimits) => Promise<void>;
   readonly end: () => Promise<void>;
-}
-
-const MODE_FLAGS = { read: DmaBufSync.READ, write: DmaBufSync.WRITE, 'read-write': DmaBufSync.RW };
-const MODE_NAMES = {
-  read: 'CPU_ACCESS_MODE_READ',
-  write: 'CPU_ACCESS_MODE_WRITE',
-  'read-write': 'CPU_ACCESS_MODE_READ_WRITE',
-} as const;
-
-/** DMA_BUF_SYNC_READ, WRITE or RW of a mode. */
-export function flagsOfMode(mode: AccessMode): number {
-  return MODE_FLAGS[mode];
 }
 
 /** Runs a callback with the buffer's memory inside an access, which has ended when this settles. */
@@ -147,25 +134,12 @@ async function direct(lease: Lease, mode: AccessMode, limits: CallLimits): Promi
   const flags = MODE_FLAGS[mode];
   return {
     begin: async (remaining) => {
-      await waitForFences(lease, fd, mode, remaining);
+      // SYNC START waits for fences, too, but without a deadline.
+      await fencesOf(lease, fd, mode, remaining);
       await lease.port.syncDmaBuf(fd, flags | DmaBufSync.START);
     },
     end: () => lease.port.syncDmaBuf(fd, flags | DmaBufSync.END),
   };
-}
-
-/** SYNC START waits for fences without a deadline; this waits for them with one (dma-buf.rst, implicit fence poll support). */
-function waitForFences(lease: Lease, fd: Fd, mode: AccessMode, limits: CallLimits): Promise<void> {
-  return waitWithin<void>({
-    limits,
-    what: `fences of buffer ${lease.id} before ${mode} access`,
-    signals: [lease.ending],
-    start: (resolve) => {
-      const direction = mode === 'read' ? 'readable' : 'writable';
-      const watch = lease.port.watchFd(fd, direction, () => resolve());
-      return () => watch.close();
-    },
-  });
 }
 
 function requireWritable(mapping: Mapping, mode: AccessMode, bufferId: number): void {

@@ -99,6 +99,8 @@ export interface CpuAccessDescription {
   readonly peer: PeerDescription | null;
   readonly writes: boolean;
   readonly held: boolean;
+  /** It has its turn, and a device works on the buffer. */
+  readonly waitsForFences: boolean;
   readonly since: Date | null;
 }
 
@@ -308,6 +310,7 @@ function describeCpuAccess(entry: CpuAccessEntry__Output): CpuAccessDescription 
     peer: describePeer(entry.peer),
     writes: entry.writes,
     held: entry.held,
+    waitsForFences: entry.waitsForFences,
     since: toDate(entry.since),
   };
 }

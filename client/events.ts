@@ -45,6 +45,14 @@ export type Happening =
     }
   | { readonly type: 'cpu-access-began'; readonly bufferId: number; readonly writes: boolean }
   | { readonly type: 'cpu-access-ended'; readonly bufferId: number; readonly writes: boolean }
+  /** A session has waited long for an access, and goes on waiting: for whom or what, `obstacle` says to a person. */
+  | {
+      readonly type: 'cpu-access-delayed';
+      readonly bufferId: number;
+      readonly writes: boolean;
+      readonly waitedMs: number;
+      readonly obstacle: string;
+    }
   /** Something that this version of the SDK does not know. */
   | { readonly type: 'unknown' };
 
@@ -110,6 +118,17 @@ function describeOfBuffers(message: WatchEventsResponse__Output): Happening | nu
   if (message.cpuAccessEnded) {
     const { bufferId, writes } = message.cpuAccessEnded;
     return { type: 'cpu-access-ended', bufferId: toInteger(bufferId), writes };
+  }
+  if (message.cpuAccessDelayed) {
+    const { bufferId, writes, waited, obstacle } = message.cpuAccessDelayed;
+    const waitedMs = waited === null ? 0 : Number(waited.seconds) * 1000 + waited.nanos / 1e6;
+    return {
+      type: 'cpu-access-delayed',
+      bufferId: toInteger(bufferId),
+      writes,
+      waitedMs,
+      obstacle,
+    };
   }
   return null;
 }

@@ -2,6 +2,7 @@
  * The client SDK of dmabufd: what a multimedia application imports. `connect()` is where to begin.
  */
 export type { Fd, Mapping } from '../native';
+export type { AccessMode } from './access-mode';
 export {
   type Allocation,
   Broker,
@@ -12,7 +13,7 @@ export {
 } from './broker';
 export { SharedBuffer } from './buffer';
 export { type CallOptions, DEFAULT_TIMEOUT_MS } from './call-limits';
-export type { AccessMode, AccessOptions } from './cpu-access';
+export type { AccessOptions } from './cpu-access';
 export type {
   Audience,
   BufferDescription,
@@ -33,6 +34,7 @@ export type {
 export { ConnectionLostError, DmabufdError, type StatusName } from './errors';
 export { EventStream } from './event-stream';
 export type { BrokerEvent, GrantEnd, Happening } from './events';
+export type { FenceOptions } from './fences';
 export { Inspector } from './inspector';
 export { findRuntimeDirectory } from './runtime-directory';
 export type { RevokeOptions, Share, ShareOptions } from './share';

@@ -12,7 +12,10 @@ import type { Fetched, Session } from './session';
 import { Turns } from './turns';
 
 /** What a lease needs of the addon. */
-export type LeasePort = Pick<NativeAddon, 'map' | 'syncDmaBuf' | 'watchFd'>;
+export type LeasePort = Pick<
+  NativeAddon,
+  'map' | 'syncDmaBuf' | 'watchFd' | 'exportSyncFile' | 'importSyncFile'
+>;
 
 /** A lease, counted. */
 export class Lease {

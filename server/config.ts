@@ -18,6 +18,8 @@ export interface Config {
   readonly maxBuffers?: number;
   readonly maxBytes: number;
   readonly maxBufferBytes: number;
+  /** Waits for a CPU access that last longer are told of. */
+  readonly slowWaitMs: number;
 }
 
 /** What the defaults depend on. */
@@ -30,6 +32,9 @@ export interface Surroundings {
 
 /** Half of the machine: the rest is for those who work on the buffers. */
 const DEFAULT_SHARE_OF_MEMORY = 0.5;
+/** Several frames at any rate, and less than what a person waits for. */
+const DEFAULT_SLOW_WAIT_MS = 1_000;
+const MAX_SLOW_WAIT_MS = 86_400_000;
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,
   K: 2 ** 10,
@@ -85,6 +90,11 @@ function commandFor({ version, environment, memoryBytes }: Surroundings): Comman
         '--max-buffer-bytes <size>',
         'bytes of one buffer (default: --max-bytes)',
       ).argParser(parseBytes),
+    )
+    .addOption(
+      new Option('--slow-wait-ms <ms>', 'waits for a CPU access that last longer are told of')
+        .argParser(parseMilliseconds)
+        .default(DEFAULT_SLOW_WAIT_MS),
     );
 }
 
@@ -118,6 +128,16 @@ function limit(flags: string, what: string, ordinary: number, most: number): Opt
     if (/^\d+$/.test(value) && count >= 1 && count <= most) return count;
     throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`);
   });
+}
+
+function parseMilliseconds(value: string): number {
+  const milliseconds = Number(value);
+  if (/^\d+$/.test(value) && milliseconds >= 1 && milliseconds <= MAX_SLOW_WAIT_MS) {
+    return milliseconds;
+  }
+  throw new InvalidArgumentError(
+    `It must be a whole number of milliseconds from 1 to ${MAX_SLOW_WAIT_MS}.`,
+  );
 }
 
 export function parseBytes(value: string): number {

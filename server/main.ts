@@ -70,7 +70,10 @@ async function main(): Promise<void> {
     secrets: randomSecrets,
     table: new LeaseRows(fdPlane),
     audit: { record: (record) => log.audit(record, record.action) },
-    reporter: { report: (err, what) => log.error({ err }, what) },
+    reporter: {
+      report: (err, what) => log.error({ err }, what),
+      warn: (details, what) => log.warn(details, what),
+    },
   });
   const fdSessions = new FdSessions(addon, fdPlane, broker, tokens, identify, log);
 

@@ -32,6 +32,7 @@ export function planLimits(config: Config, log: Log): Limits & FdBudget {
     maxCalls: 4096,
     // libuv's pool has four threads; the others are for SYNC, for closing, and for the log.
     maxAllocationsAtOnce: 2,
+    slowWaitMs: config.slowWaitMs,
     maxQueuedEvents: 1024,
     maxWatchersPerSession: 64,
   };

@@ -4,16 +4,23 @@ import type { Broker } from '../domain/broker';
 import { type CallContext, unary } from './call';
 import { parseId, parseMode } from './parse';
 
-/** As access.proto promises to a call without a deadline. */
-const BEGIN_TIMEOUT_MS = 30_000;
+/** As access.proto promises to a call that waits without a deadline. */
+const WAIT_TIMEOUT_MS = 30_000;
 
 export function accessService(broker: Broker, context: CallContext): AccessServiceHandlers {
   const { buffers } = broker;
   return {
     BeginCpuAccess: unary(context, async ({ bufferId, mode }, call) => {
       const id = parseId('buffer_id', bufferId);
-      const signal = call.signal(BEGIN_TIMEOUT_MS);
+      const signal = call.signal(WAIT_TIMEOUT_MS);
       await buffers.beginCpuAccess(call.sessionId, id, parseMode(mode), signal);
+      return {};
+    }),
+
+    WaitForFences: unary(context, async ({ bufferId, mode }, call) => {
+      const id = parseId('buffer_id', bufferId);
+      const signal = call.signal(WAIT_TIMEOUT_MS);
+      await buffers.waitForFences(call.sessionId, id, parseMode(mode), signal);
       return {};
     }),
 

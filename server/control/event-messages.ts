@@ -2,7 +2,7 @@
 import type { GrantEndReason as GrantEndReasonMessage } from '../../proto/generated/dmabufd/v1/GrantEndReason';
 import type { WatchEventsResponse } from '../../proto/generated/dmabufd/v1/WatchEventsResponse';
 import type { Event, EventBody, GrantEndReason } from '../domain/events';
-import { toAccess, toBuffer, toPeer, toTimestamp } from './messages';
+import { toAccess, toBuffer, toDuration, toPeer, toTimestamp } from './messages';
 
 const GRANT_END_REASONS: Readonly<Record<GrantEndReason, GrantEndReasonMessage>> = {
   revoked: 'GRANT_END_REASON_REVOKED',
@@ -44,6 +44,11 @@ function toBody(body: EventBody): WatchEventsResponse {
     }
     case 'cpu-access-began':
       return { cpuAccessBegan: { bufferId: body.bufferId, writes: body.writes } };
+    case 'cpu-access-delayed': {
+      const { bufferId, waitedMs, obstacle } = body;
+      const waited = toDuration(waitedMs);
+      return { cpuAccessDelayed: { bufferId, writes: body.writes, waited, obstacle } };
+    }
     case 'cpu-access-ended':
       return { cpuAccessEnded: { bufferId: body.bufferId, writes: body.writes } };
   }

@@ -7,6 +7,7 @@ import type { Grant as GrantMessage } from '../../proto/generated/dmabufd/v1/Gra
 import type { Heap as HeapMessage } from '../../proto/generated/dmabufd/v1/Heap';
 import type { Lease as LeaseMessage } from '../../proto/generated/dmabufd/v1/Lease';
 import type { Peer as PeerMessage } from '../../proto/generated/dmabufd/v1/Peer';
+import type { Duration } from '../../proto/generated/google/protobuf/Duration';
 import type { Timestamp } from '../../proto/generated/google/protobuf/Timestamp';
 import type { Access } from '../domain/access';
 import type { CpuAccessEntry } from '../domain/cpu-access';
@@ -40,6 +41,11 @@ export function toAccess(access: Access | null): AccessMessage {
 export function toTimestamp(timeMs: number): Timestamp {
   const seconds = Math.floor(timeMs / SECOND_MS);
   return { seconds, nanos: Math.round((timeMs - seconds * SECOND_MS) * NANOS_PER_MS) };
+}
+
+/** Of the same form. */
+export function toDuration(durationMs: number): Duration {
+  return toTimestamp(durationMs);
 }
 
 export function toPeer({
@@ -109,6 +115,7 @@ export function toCpuAccessEntry(entry: CpuAccessEntry): CpuAccessEntryMessage {
     peer: toPeer(entry.peer),
     writes: entry.writes,
     held: entry.held,
+    waitsForFences: entry.waitsForFences,
     since: toTimestamp(entry.sinceMs),
   };
 }

@@ -65,7 +65,7 @@ export class Broker {
       grants: limits.maxGrants,
       calls: limits.maxCalls,
     });
-    const outside = { clock, table, reporter };
+    const outside = { clock, table, reporter, slowWaitMs: limits.slowWaitMs };
     const { ledger, heaps: catalogue, callers, quota, events, auditor } = this;
     this.leases = new Leases(ledger, callers, quota, outside, events);
     this.intake = new Intake(this.leases, quota, catalogue, callers, auditor, limits);

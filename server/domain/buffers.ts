@@ -100,6 +100,18 @@ export class Buffers {
     return this.leases.cpuAccessOf(buffer).begin(session, mode, signal);
   }
 
+  /** Waits until no fence stands in the way of such an access, which any lease allows to ask. */
+  waitForFences(
+    sessionId: SessionId,
+    bufferId: number,
+    mode: CpuAccessMode,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const session = this.leases.ledger.session(sessionId);
+    const { buffer } = this.leases.ledger.lease(session, bufferId);
+    return this.leases.cpuAccessOf(buffer).waitForFences(sessionId, mode, signal);
+  }
+
   endCpuAccess(sessionId: SessionId, bufferId: number): Promise<void> {
     const session = this.leases.ledger.session(sessionId);
     const { buffer } = this.leases.ledger.lease(session, bufferId);

@@ -23,6 +23,8 @@ export interface CpuAccessEntry {
   readonly peer: Peer;
   readonly writes: boolean;
   readonly held: boolean;
+  /** It has its turn and waits for the buffer's fences. */
+  readonly waitsForFences: boolean;
   readonly sinceMs: number;
 }
 
@@ -37,8 +39,28 @@ export interface CpuAccessContext {
   readonly clock: Clock;
   readonly reporter: Reporter;
   readonly tally: CpuAccessTally;
+  /** Waits that last longer are told of. */
+  readonly slowWaitMs: number;
   readonly onBegan: (sessionId: SessionId, writes: boolean) => void;
   readonly onEnded: (sessionId: SessionId, writes: boolean) => void;
+  readonly onDelayed: (sessionId: SessionId, delay: Delay) => void;
+}
+
+/** A wait that has become long. */
+export interface Delay {
+  readonly writes: boolean;
+  readonly waitedMs: number;
+  /** Who or what it waits for, for a person. */
+  readonly obstacle: string;
+}
+
+/** What must be over before an access: outstanding writes, or everything outstanding. */
+type Direction = 'read' | 'write';
+
+/** Fences that somebody waits for. */
+interface PendingFences {
+  readonly sinceMs: number;
+  waiters: number;
 }
 
 type Stage = 'queue' | 'fences' | 'start' | 'open' | 'ending';
@@ -64,6 +86,9 @@ export class CpuAccess {
   private readonly arbiter = new Arbiter<Attempt>();
   /** At most one access or wait for each session. */
   private readonly attempts = new Map<SessionId, Attempt>();
+  /** Of sessions that wait for fences without an access. */
+  private readonly fenceWaits = new Map<SessionId, Set<AbortController>>();
+  private readonly pending: Record<Direction, PendingFences | null> = { read: null, write: null };
   private onUnused: (() => void) | null = null;
 
   constructor(
@@ -82,10 +107,31 @@ export class CpuAccess {
     this.context.tally.waiting += 1;
     const onCallAbort = () => this.abandon(attempt, abortReason(signal));
     signal.addEventListener('abort', onCallAbort, { once: true });
+    const { clock, slowWaitMs } = this.context;
+    const cancelTimer = clock.after(slowWaitMs, () => this.tellDelay(attempt));
     try {
       await Promise.race([this.abandonment(attempt), this.run(attempt)]);
     } finally {
+      cancelTimer();
       signal.removeEventListener('abort', onCallAbort);
+    }
+  }
+
+  /** Waits until no fence stands in the way of such an access, and takes none. */
+  async waitForFences(
+    sessionId: SessionId,
+    mode: CpuAccessMode,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const drop = new AbortController();
+    const ofSession = this.fenceWaits.get(sessionId) ?? new Set();
+    this.fenceWaits.set(sessionId, ofSession.add(drop));
+    const either = AbortSignal.any([signal, drop.signal]);
+    try {
+      await Promise.race([this.explainedAbort(either, mode), this.fences(mode, either)]);
+    } finally {
+      ofSession.delete(drop);
+      if (ofSession.size === 0) this.fenceWaits.delete(sessionId);
     }
   }
 
@@ -105,6 +151,7 @@ export class CpuAccess {
 
   /** Ends whatever the session has here. What the kernel is owed is done in the background. */
   drop(sessionId: SessionId, reason: DomainError): void {
+    for (const wait of this.fenceWaits.get(sessionId) ?? []) wait.abort(reason);
     const attempt = this.attempts.get(sessionId);
     if (attempt === undefined) return;
     if (attempt.stage !== 'open') {
@@ -127,6 +174,7 @@ export class CpuAccess {
       peer: owner.accessor.peer,
       writes: writes(owner.mode),
       held: owner.stage === 'open' || owner.stage === 'ending',
+      waitsForFences: owner.stage === 'fences',
       sinceMs: owner.sinceMs,
     }));
   }
@@ -150,7 +198,7 @@ export class CpuAccess {
       });
       if (!attempt.abandoned) {
         attempt.stage = 'fences';
-        await this.memory.whenIdle(attempt.mode, attempt.abort.signal);
+        await this.fences(attempt.mode, attempt.abort.signal);
       }
       if (attempt.abandoned) throw abortReason(attempt.abort.signal);
       attempt.stage = 'start';
@@ -162,6 +210,40 @@ export class CpuAccess {
       throw error;
     }
     await this.started(attempt);
+  }
+
+  private async fences(mode: CpuAccessMode, signal: AbortSignal): Promise<void> {
+    const direction = directionOf(mode);
+    const pending = this.pending[direction] ?? { sinceMs: this.context.clock.now(), waiters: 0 };
+    this.pending[direction] = pending;
+    pending.waiters += 1;
+    try {
+      await this.memory.whenIdle(mode, signal);
+    } finally {
+      pending.waiters -= 1;
+      if (pending.waiters === 0) this.pending[direction] = null;
+    }
+  }
+
+  /** Rejects once the signal is aborted, with how long the fences have been pending then. */
+  private explainedAbort(signal: AbortSignal, mode: CpuAccessMode): Promise<never> {
+    return new Promise((_, reject) => {
+      const explain = () => {
+        const reason = abortReason(signal);
+        const waited = `buffer ${this.bufferId} is not free for ${mode} access`;
+        const message = `${reason.message}: ${waited}: ${this.fenceObstacle(mode)}`;
+        reject(new DomainError(reason.code, message));
+      };
+      if (signal.aborted) explain();
+      else signal.addEventListener('abort', explain, { once: true });
+    });
+  }
+
+  private tellDelay(attempt: Attempt): void {
+    if (attempt.abandoned || attempt.stage === 'open' || attempt.stage === 'ending') return;
+    const waitedMs = Math.round(this.context.clock.now() - attempt.sinceMs);
+    const delay = { writes: writes(attempt.mode), waitedMs, obstacle: this.obstacle(attempt) };
+    this.context.onDelayed(attempt.accessor.id, delay);
   }
 
   private async started(attempt: Attempt): Promise<void> {
@@ -238,10 +320,7 @@ export class CpuAccess {
   }
 
   private obstacle(attempt: Attempt): string {
-    if (attempt.stage === 'fences') {
-      const whose = writes(attempt.mode) ? 'reads and writes' : 'writes';
-      return `the fences of outstanding ${whose} by devices`;
-    }
+    if (attempt.stage === 'fences') return this.fenceObstacle(attempt.mode);
     if (attempt.stage === 'start') return 'DMA_BUF_IOCTL_SYNC START, which has not returned';
     for (const { owner } of this.arbiter.turns()) {
       if (owner === attempt) break;
@@ -250,4 +329,16 @@ export class CpuAccess {
     }
     return 'its turn';
   }
+
+  private fenceObstacle(mode: CpuAccessMode): string {
+    const direction = directionOf(mode);
+    const whose = direction === 'read' ? 'writes' : 'reads and writes';
+    const sinceMs = this.pending[direction]?.sinceMs ?? this.context.clock.now();
+    const pendingMs = Math.round(this.context.clock.now() - sinceMs);
+    return `the fences of outstanding ${whose} by devices, which have been pending for ${pendingMs} ms at least`;
+  }
+}
+
+function directionOf(mode: CpuAccessMode): Direction {
+  return writes(mode) ? 'write' : 'read';
 }

@@ -38,7 +38,15 @@ export type EventBody =
       readonly reason: GrantEndReason;
     }
   | { readonly type: 'cpu-access-began'; readonly bufferId: BufferId; readonly writes: boolean }
-  | { readonly type: 'cpu-access-ended'; readonly bufferId: BufferId; readonly writes: boolean };
+  | { readonly type: 'cpu-access-ended'; readonly bufferId: BufferId; readonly writes: boolean }
+  | {
+      readonly type: 'cpu-access-delayed';
+      readonly bufferId: BufferId;
+      readonly writes: boolean;
+      readonly waitedMs: number;
+      /** Who or what it waits for. */
+      readonly obstacle: string;
+    };
 
 export interface Event {
   readonly sequence: number;

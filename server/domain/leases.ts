@@ -48,6 +48,7 @@ export class Leases {
       readonly clock: Clock;
       readonly table: LeaseTable;
       readonly reporter: Reporter;
+      readonly slowWaitMs: number;
     },
     private readonly events: EventHub,
   ) {
@@ -121,6 +122,7 @@ export class Leases {
       clock: this.outside.clock,
       reporter: this.outside.reporter,
       tally: this.cpuAccessTally,
+      slowWaitMs: this.outside.slowWaitMs,
       onBegan: (sessionId, writes) =>
         this.events.publish(
           sessionId,
@@ -132,6 +134,11 @@ export class Leases {
           sessionId,
           ...buffer.leases.keys(),
         ]),
+      onDelayed: (sessionId, delay) => {
+        const body = { type: 'cpu-access-delayed', bufferId, ...delay } as const;
+        this.events.publish(sessionId, body, buffer.leases.keys());
+        this.outside.reporter.warn({ sessionId, bufferId, ...delay }, 'a CPU access is waited for');
+      },
     });
     return buffer.cpuAccess;
   }

@@ -16,6 +16,8 @@ export interface Limits {
   readonly maxCalls: number;
   /** Allocations that the kernel works on at once. */
   readonly maxAllocationsAtOnce: number;
+  /** Milliseconds after which a wait for a CPU access is told of. */
+  readonly slowWaitMs: number;
   /** Events that wait for one watcher. */
   readonly maxQueuedEvents: number;
   /** Event streams that one session, or all administrators without a session together, may have open. */

@@ -133,7 +133,10 @@ export interface Audit {
   record(record: AuditRecord): void;
 }
 
-/** Told of defects and of kernel errors that nobody waits for any more. */
+/** Told what its operator should know. */
 export interface Reporter {
+  /** Of defects, and of kernel errors that nobody waits for any more. */
   report(error: unknown, what: string): void;
+  /** Of what is no error, but may become one for somebody. */
+  warn(details: AuditDetails, what: string): void;
 }

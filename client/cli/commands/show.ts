@@ -1,6 +1,6 @@
 /** `dmabufctl show`: one buffer, who holds it, who accesses it. */
 import type { Command } from 'commander';
-import type { BufferDetails } from '../../descriptions';
+import type { BufferDetails, CpuAccessDescription } from '../../descriptions';
 import { fieldsOfBuffer, nameOfPeer } from '../descriptions';
 import { findHolders, type HoldingProcess } from '../holders';
 import { count, invocationOf } from '../invocation';
@@ -38,7 +38,7 @@ export function renderDetails(details: Shown, nowMs: number): string[] {
   const accesses = details.cpuAccesses.map((entry) => [
     String(entry.sessionId),
     nameOfPeer(entry.peer),
-    `${entry.held ? 'holds' : 'waits'}, ${entry.writes ? 'writing' : 'reading'}`,
+    `${stateOf(entry)}, ${entry.writes ? 'writing' : 'reading'}`,
     age(entry.since),
   ]);
   const session = { heading: 'SESSION', align: 'right' } as const;
@@ -65,6 +65,11 @@ export function renderDetails(details: Shown, nowMs: number): string[] {
           ),
         ]),
   ];
+}
+
+function stateOf({ held, waitsForFences }: CpuAccessDescription): string {
+  if (held) return 'holds';
+  return waitsForFences ? 'waits for a device' : 'waits for its turn';
 }
 
 function referencesOf({ referencesElsewhere, buffer }: BufferDetails): string {

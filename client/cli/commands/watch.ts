@@ -55,6 +55,8 @@ function tellMore(event: BrokerEvent): string {
     case 'cpu-access-began':
     case 'cpu-access-ended':
       return `buffer ${event.bufferId}, ${event.writes ? 'writing' : 'reading'}`;
+    case 'cpu-access-delayed':
+      return `buffer ${event.bufferId}, ${event.writes ? 'writing' : 'reading'} for ${event.waitedMs} ms: waits for ${event.obstacle}`;
     case 'unknown':
       return '';
   }

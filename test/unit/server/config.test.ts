@@ -11,6 +11,7 @@ describe('the command line', () => {
       logLevel: 'info',
       maxBytes: 500,
       maxBufferBytes: 500,
+      slowWaitMs: 1000,
     });
   });
 
@@ -32,6 +33,7 @@ describe('the command line', () => {
     ['--max-sessions', '0', 'from 1 to 65536'],
     ['--max-buffers', '1.5', 'from 1 to 1048576'],
     ['--log-level', 'loud', 'Allowed choices'],
+    ['--slow-wait-ms', '1s', 'milliseconds from 1 to 86400000'],
     ['--nonsense', '1', 'unknown option'],
   ])('refuses %s %s, naming the flag, and ends with 2', (flag, value, reason) => {
     const written: string[] = [];

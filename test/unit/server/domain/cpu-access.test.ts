@@ -1,6 +1,6 @@
 import { DomainError } from '../../../../server/domain/errors';
 import type { BufferId, SessionId } from '../../../../server/domain/ids';
-import { Bench, type FakeMemory, NEVER, outcome, refusal, settle } from './fakes';
+import { Bench, type FakeMemory, NEVER, outcome, peer, refusal, settle } from './fakes';
 
 /** A buffer that two sessions may write. */
 class Shared {
@@ -157,5 +157,118 @@ describe('a CPU access', () => {
     bench.broker.shares.open(reader, { name: 'r' });
     const begin = () => bench.broker.buffers.beginCpuAccess(reader, id, 'write', NEVER);
     expect(await outcome(begin)).toBe('permission-denied');
+  });
+
+  test('at its deadline tells for how long the fences have been pending, whoever waited first', async () => {
+    const shared = await Shared.make();
+    shared.memory.isBusy = true;
+    const { buffers } = shared.bench.broker;
+    const first = outcome(() => buffers.beginCpuAccess(shared.first, shared.id, 'read', NEVER));
+    await settle();
+    shared.bench.clock.advance(700);
+    const deadline = new AbortController();
+    const late = refusal(() =>
+      buffers.beginCpuAccess(shared.second, shared.id, 'read', deadline.signal),
+    );
+    await settle();
+    shared.bench.clock.advance(50);
+    deadline.abort(new DomainError('deadline-exceeded', 'the deadline was reached'));
+    expect(await late).toBe(
+      `deadline-exceeded: the deadline was reached: read access to buffer ${shared.id} had waited 50 ms for the fences of outstanding writes by devices, which have been pending for 750 ms at least`,
+    );
+    shared.memory.signalFences();
+    expect(await first).toBe('ok');
+  });
+
+  test('that waits long is told of once, with who or what it waits for', async () => {
+    const shared = await Shared.make();
+    const told: unknown[] = [];
+    const feed = shared.bench.broker.watch({ peer: peer(1), sessionId: shared.first }, false);
+    const pump = async () => {
+      for (;;) told.push((await feed.next()).body);
+    };
+    void outcome(pump);
+    await shared.begin(shared.first);
+    const waiting = shared.begin(shared.second);
+    await settle();
+    shared.bench.clock.advance(999);
+    await settle();
+    expect(told).toHaveLength(1);
+    shared.bench.clock.advance(1);
+    shared.bench.clock.advance(10_000);
+    await settle();
+    const delay = {
+      bufferId: shared.id,
+      writes: true,
+      waitedMs: 1000,
+      obstacle: 'its turn: session 1 of pid 1 (client1, uid 1000) writes',
+    };
+    expect(told.slice(1)).toEqual([{ type: 'cpu-access-delayed', ...delay }]);
+    expect(shared.bench.warnings).toEqual([
+      { sessionId: shared.second, ...delay, what: 'a CPU access is waited for' },
+    ]);
+    await shared.end(shared.first);
+    await waiting;
+  });
+
+  test('that is had in time is not told of', async () => {
+    const shared = await Shared.make();
+    await shared.begin(shared.first);
+    shared.bench.clock.advance(10_000);
+    expect(shared.bench.warnings).toEqual([]);
+  });
+});
+
+describe('a wait for fences', () => {
+  function wait(shared: Shared, signal: AbortSignal = NEVER): Promise<void> {
+    const { buffers } = shared.bench.broker;
+    return buffers.waitForFences(shared.second, shared.id, 'write', signal);
+  }
+
+  test('ends when they have signalled, and takes no access', async () => {
+    const shared = await Shared.make();
+    shared.memory.isBusy = true;
+    const waiting = wait(shared);
+    await settle();
+    expect(shared.bench.broker.totals()).toMatchObject({ cpuAccesses: 0, waiters: 0 });
+    shared.memory.signalFences();
+    await waiting;
+    expect(shared.memory.log).toEqual([]);
+  });
+
+  test('does not wait for whoever is inside', async () => {
+    const shared = await Shared.make();
+    await shared.begin(shared.first);
+    await wait(shared);
+  });
+
+  test('tells at its deadline in which direction they are pending, and for how long', async () => {
+    const shared = await Shared.make();
+    shared.memory.isBusy = true;
+    const deadline = new AbortController();
+    const waiting = refusal(() => wait(shared, deadline.signal));
+    await settle();
+    shared.bench.clock.advance(30);
+    deadline.abort(new DomainError('deadline-exceeded', 'the deadline was reached'));
+    expect(await waiting).toBe(
+      `deadline-exceeded: the deadline was reached: buffer ${shared.id} is not free for write access: the fences of outstanding reads and writes by devices, which have been pending for 30 ms at least`,
+    );
+  });
+
+  test('ends with the lease', async () => {
+    const shared = await Shared.make();
+    shared.memory.isBusy = true;
+    const waiting = refusal(() => wait(shared));
+    await settle();
+    shared.bench.broker.buffers.release(shared.second, shared.id);
+    expect(await waiting).toContain('lease on buffer 1 was released');
+  });
+
+  test('is for those who lease the buffer', async () => {
+    const shared = await Shared.make();
+    const stranger = shared.bench.open(3);
+    const { buffers } = shared.bench.broker;
+    const asked = () => buffers.waitForFences(stranger, shared.id, 'read', NEVER);
+    expect(await outcome(asked)).toBe('not-found');
   });
 });

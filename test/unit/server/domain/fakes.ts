@@ -28,6 +28,7 @@ export const LIMITS: Limits = {
   maxGrants: 8,
   maxCalls: 8,
   maxAllocationsAtOnce: 2,
+  slowWaitMs: 1_000,
   maxQueuedEvents: 16,
   maxWatchersPerSession: 2,
 };
@@ -239,6 +240,7 @@ export class Bench {
   readonly heap = new FakeHeap(this.kernel);
   readonly table = new FakeTable();
   readonly reports: string[] = [];
+  readonly warnings: Record<string, unknown>[] = [];
   readonly audit: AuditRecord[] = [];
   readonly policy: PolicyInForce;
   readonly broker: Broker;
@@ -254,7 +256,10 @@ export class Bench {
       secrets: fakeSecrets(),
       table: this.table,
       audit: { record: (record) => this.audit.push(record) },
-      reporter: { report: (error, what) => this.reports.push(`${what}: ${String(error)}`) },
+      reporter: {
+        report: (error, what) => this.reports.push(`${what}: ${String(error)}`),
+        warn: (details, what) => this.warnings.push({ ...details, what }),
+      },
     });
   }
 
