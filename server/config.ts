@@ -2,10 +2,13 @@
  * What the daemon was told on its command line and by its environment, parsed once into values that cannot be wrong. An
  * error names the flag, the value and what it may be.
  */
-import { join } from 'node:path';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { geteuid } from 'node:process';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { parseByteSize } from './byte-size';
 import { LOG_LEVELS, type LogLevel } from './log';
+import type { PolicyLocation } from './policy/load-policy';
 
 export interface Config {
   readonly runtimeDirectory: string;
@@ -20,6 +23,10 @@ export interface Config {
   readonly maxBufferBytes: number;
   /** Waits for a CPU access that last longer are told of. */
   readonly slowWaitMs: number;
+  /** Null for the built-in policy. */
+  readonly policy: PolicyLocation | null;
+  /** Set: this policy file is to be checked, and nothing else done. */
+  readonly checkPolicy?: string;
 }
 
 /** What the defaults depend on. */
@@ -35,13 +42,7 @@ const DEFAULT_SHARE_OF_MEMORY = 0.5;
 /** Several frames at any rate, and less than what a person waits for. */
 const DEFAULT_SLOW_WAIT_MS = 1_000;
 const MAX_SLOW_WAIT_MS = 86_400_000;
-const UNITS: Readonly<Record<string, number>> = {
-  '': 1,
-  K: 2 ** 10,
-  M: 2 ** 20,
-  G: 2 ** 30,
-  T: 2 ** 40,
-};
+const POLICY_FILE_NAME = 'policy.yaml';
 
 /** Writes help and errors and ends the process where it must: commander's way. */
 export function parseConfig(argv: readonly string[], surroundings: Surroundings): Config {
@@ -50,14 +51,17 @@ export function parseConfig(argv: readonly string[], surroundings: Surroundings)
     process.exit(error.exitCode === 0 ? 0 : 2);
   });
   const options = command.parse(argv).opts<
-    Omit<Config, 'runtimeDirectory' | 'maxBufferBytes'> & {
+    Omit<Config, 'runtimeDirectory' | 'maxBufferBytes' | 'policy'> & {
       runtimeDir: string;
       maxBufferBytes?: number;
+      /** False for --no-policy. */
+      policy?: string | false;
     }
   >();
-  const { runtimeDir, ...others } = options;
+  const { runtimeDir, policy: file, ...others } = options;
   const maxBufferBytes = Math.min(options.maxBufferBytes ?? options.maxBytes, options.maxBytes);
-  return { ...others, runtimeDirectory: runtimeDir, maxBufferBytes };
+  const policy = policyLocation(file, surroundings.environment);
+  return { ...others, runtimeDirectory: runtimeDir, maxBufferBytes, policy };
 }
 
 function commandFor({ version, environment, memoryBytes }: Surroundings): Command {
@@ -95,6 +99,19 @@ function commandFor({ version, environment, memoryBytes }: Surroundings): Comman
       new Option('--slow-wait-ms <ms>', 'waits for a CPU access that last longer are told of')
         .argParser(parseMilliseconds)
         .default(DEFAULT_SLOW_WAIT_MS),
+    )
+    .addOption(
+      new Option(
+        '--policy <file>',
+        `who may do what (default: ${defaultPolicyFile(environment)} if it exists, else as --no-policy)`,
+      ).argParser((value) => resolve(value)),
+    )
+    .option('--no-policy', 'everybody who can connect may share buffers, within a fair share')
+    .addOption(
+      new Option(
+        '--check-policy <file>',
+        'check a policy file and exit, with 2 if it is refused',
+      ).argParser((value) => resolve(value)),
     );
 }
 
@@ -107,6 +124,28 @@ export function defaultRuntimeDirectory(environment: NodeJS.ProcessEnv): string 
   const uid = geteuid?.() ?? 0;
   if (uid === 0) return '/run/dmabufd';
   return XDG_RUNTIME_DIR ? join(XDG_RUNTIME_DIR, 'dmabufd') : `/tmp/dmabufd-${uid}`;
+}
+
+function policyLocation(
+  file: string | false | undefined,
+  environment: NodeJS.ProcessEnv,
+): PolicyLocation | null {
+  if (file === false) return null;
+  if (file !== undefined) return { path: file, isRequired: true };
+  return { path: defaultPolicyFile(environment), isRequired: false };
+}
+
+/** In systemd's directory, the system's for root, or the user's own. */
+export function defaultPolicyFile(environment: NodeJS.ProcessEnv): string {
+  const { CONFIGURATION_DIRECTORY, XDG_CONFIG_HOME, HOME } = environment;
+  const ofService = CONFIGURATION_DIRECTORY?.split(':')[0];
+  if (ofService) return join(ofService, POLICY_FILE_NAME);
+  if (geteuid?.() === 0) return join('/etc/dmabufd', POLICY_FILE_NAME);
+  // The XDG specification has relative paths ignored.
+  const ofUser = XDG_CONFIG_HOME?.startsWith('/')
+    ? XDG_CONFIG_HOME
+    : join(HOME ?? homedir(), '.config');
+  return join(ofUser, 'dmabufd', POLICY_FILE_NAME);
 }
 
 function parseDirectory(value: string): string {
@@ -141,9 +180,8 @@ function parseMilliseconds(value: string): number {
 }
 
 export function parseBytes(value: string): number {
-  const match = /^(\d+)([KMGT]?)(?:iB)?$/.exec(value);
-  const bytes = Number(match?.[1]) * (UNITS[match?.[2] ?? ''] ?? Number.NaN);
-  if (Number.isSafeInteger(bytes) && bytes >= 1) return bytes;
+  const bytes = parseByteSize(value);
+  if (bytes !== undefined && bytes >= 1) return bytes;
   throw new InvalidArgumentError(
     `It must be a number of bytes from 1 to ${Number.MAX_SAFE_INTEGER}, such as 1048576, 512M or 2GiB.`,
   );

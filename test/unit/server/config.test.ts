@@ -1,4 +1,10 @@
-import { defaultRuntimeDirectory, parseBytes, parseConfig } from '../../../server/config';
+import { resolve } from 'node:path';
+import {
+  defaultPolicyFile,
+  defaultRuntimeDirectory,
+  parseBytes,
+  parseConfig,
+} from '../../../server/config';
 
 const AROUND = { version: '1', environment: {}, memoryBytes: 1000 };
 const parse = (...flags: string[]) => parseConfig(['node', 'dmabufd', ...flags], AROUND);
@@ -12,6 +18,7 @@ describe('the command line', () => {
       maxBytes: 500,
       maxBufferBytes: 500,
       slowWaitMs: 1000,
+      policy: { path: defaultPolicyFile(AROUND.environment), isRequired: false },
     });
   });
 
@@ -48,6 +55,33 @@ describe('the command line', () => {
     expect(written.join('')).toContain(reason);
     exit.mockRestore();
     jest.restoreAllMocks();
+  });
+
+  test('takes a policy file that must exist, or none', () => {
+    expect(parse('--policy', '/etc/p.yaml').policy).toEqual({
+      path: '/etc/p.yaml',
+      isRequired: true,
+    });
+    expect(parse('--no-policy').policy).toBeNull();
+    expect(parse('--no-policy', '--policy', './p.yaml').policy).toEqual({
+      path: resolve('p.yaml'),
+      isRequired: true,
+    });
+    expect(parse('--check-policy', 'p.yaml').checkPolicy).toBe(resolve('p.yaml'));
+  });
+
+  test('looks for a policy with the service, then the system’s or the user’s own', () => {
+    const isRoot = process.geteuid?.() === 0;
+    const home = { HOME: '/home/a' };
+    expect(defaultPolicyFile({ ...home, CONFIGURATION_DIRECTORY: '/etc/a:/etc/b' })).toBe(
+      '/etc/a/policy.yaml',
+    );
+    expect(defaultPolicyFile({ ...home, XDG_CONFIG_HOME: '/home/a/c' })).toBe(
+      isRoot ? '/etc/dmabufd/policy.yaml' : '/home/a/c/dmabufd/policy.yaml',
+    );
+    expect(defaultPolicyFile({ ...home, XDG_CONFIG_HOME: 'relative' })).toBe(
+      isRoot ? '/etc/dmabufd/policy.yaml' : '/home/a/.config/dmabufd/policy.yaml',
+    );
   });
 
   test('prefers the directory of the service, then the user’s own', () => {

@@ -1,0 +1,16 @@
+/** `dmabufd --check-policy FILE`: whether the daemon would take it, without starting one. */
+import { loadPolicy } from './load-policy';
+import { PolicyFileError } from './problems';
+
+/** Tells what it found; resolves to whether the file can be taken. */
+export async function checkPolicy(path: string, daemonUid: number): Promise<boolean> {
+  try {
+    const { rules } = await loadPolicy({ path, isRequired: true }, daemonUid);
+    process.stdout.write(`${path}: ok, ${rules.length} rules\n`);
+    return true;
+  } catch (error) {
+    if (!(error instanceof PolicyFileError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return false;
+  }
+}

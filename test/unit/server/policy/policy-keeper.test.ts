@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openLog } from '../../../../server/log';
+import { PolicyKeeper } from '../../../../server/policy/policy-keeper';
+import { PolicyFileError } from '../../../../server/policy/problems';
+
+const UID = process.geteuid?.() ?? 0;
+const { log } = openLog('silent');
+
+describe('the policy in force', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'dmabufd-policy-'));
+  const path = join(directory, 'policy.yaml');
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  afterEach(() => rmSync(path, { force: true }));
+
+  const write = (...names: string[]) =>
+    writeFileSync(
+      path,
+      `version: 1\nrules:${names.length === 0 ? ' []' : ''}\n${names
+        .map((name) => `  - { name: ${name}, match: { uid: 1 }, deny: true }\n`)
+        .join('')}default: deny\n`,
+    );
+  const namesOf = (keeper: PolicyKeeper) => keeper.inForce.current.rules.map(({ name }) => name);
+
+  test('is the built-in one where no file is named and none is there', async () => {
+    for (const location of [null, { path, isRequired: false }]) {
+      const keeper = await PolicyKeeper.open(location, UID, log);
+      expect(keeper.inForce.current.source).toBe('built in');
+      expect((await keeper.reload()).source).toBe('built in');
+    }
+  });
+
+  test('must be in the file that is named', async () => {
+    await expect(PolicyKeeper.open({ path, isRequired: true }, UID, log)).rejects.toThrow(
+      new PolicyFileError([`${path}: there is no such file`]),
+    );
+  });
+
+  test('is what the file says when it is reloaded', async () => {
+    write('a');
+    const keeper = await PolicyKeeper.open({ path, isRequired: true }, UID, log);
+    write('b', 'c');
+    expect(namesOf(keeper)).toEqual(['a', 'administrators', 'everybody']);
+    expect(await keeper.reload()).toBe(keeper.inForce.current);
+    expect(namesOf(keeper)).toEqual(['b', 'c', 'administrators', 'everybody']);
+  });
+
+  test('stays when what the file says cannot be taken, and is exchanged when it can again', async () => {
+    write('a');
+    const keeper = await PolicyKeeper.open({ path, isRequired: true }, UID, log);
+    const before = keeper.inForce.current;
+    write('b', 'b');
+    await expect(keeper.reload()).rejects.toBeInstanceOf(PolicyFileError);
+    expect(keeper.inForce.current).toBe(before);
+    write('b');
+    await keeper.reload();
+    expect(namesOf(keeper)).toContain('b');
+  });
+
+  test('stays when its file is gone: that is no wish for the built-in one, which gives more', async () => {
+    write('a');
+    const keeper = await PolicyKeeper.open({ path, isRequired: false }, UID, log);
+    rmSync(path);
+    await expect(keeper.reload()).rejects.toThrow('there is no such file');
+    expect(namesOf(keeper)).toContain('a');
+  });
+
+  test('comes from the file that was made since, where none was named', async () => {
+    const keeper = await PolicyKeeper.open({ path, isRequired: false }, UID, log);
+    write('a');
+    await keeper.reload();
+    expect(keeper.inForce.current.source).toBe(path);
+  });
+
+  test('is reloaded once more for those who ask during a reload, however many they are', async () => {
+    write('a');
+    const keeper = await PolicyKeeper.open({ path, isRequired: true }, UID, log);
+    const first = keeper.reload();
+    await Promise.resolve();
+    write('b');
+    const others = await Promise.all([keeper.reload(), keeper.reload(), keeper.reload()]);
+    expect(new Set(others).size).toBe(1);
+    expect(others[0]).not.toBe(await first);
+    expect(namesOf(keeper)).toContain('b');
+  });
+
+  test('needs neither YAML nor schemas in memory where there is no file', () => {
+    const module = require.resolve('../../../../server/policy/policy-keeper');
+    const script = `
+      const { PolicyKeeper } = require(${JSON.stringify(module)});
+      const loaded = () => Object.keys(require.cache).filter((path) => /node_modules.(yaml|valibot)/.test(path)).length;
+      const log = { info() {} };
+      PolicyKeeper.open({ path: ${JSON.stringify(path)}, isRequired: false }, ${UID}, log)
+        .then(() => console.log(loaded()))
+        .then(() => require('node:fs').writeFileSync(${JSON.stringify(path)}, '{ version: 1, default: deny }'))
+        .then(() => PolicyKeeper.open({ path: ${JSON.stringify(path)}, isRequired: true }, ${UID}, log))
+        .then(() => console.log(loaded() > 0));
+    `;
+    expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' })).toBe('0\ntrue\n');
+  });
+});
