@@ -48,6 +48,7 @@ function loadMethods() {
     accesses: services.AccessService.service,
     events: services.EventService.service,
     daemon: services.DaemonService.service,
+    policy: services.PolicyService.service,
   };
 }
 

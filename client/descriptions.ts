@@ -56,6 +56,8 @@ export interface PeerDescription {
   readonly unit: string;
   /** The id of the container that the cgroup belongs to; empty if none is attested. */
   readonly container: string;
+  /** It is in a container, or may be. */
+  readonly isContained: boolean;
 }
 
 /** A buffer as the caller may see it. */
@@ -237,8 +239,8 @@ export function describeDetails(response: GetBufferResponse__Output): BufferDeta
 
 export function describePeer(peer: Peer__Output | null): PeerDescription | null {
   if (peer === null) return null;
-  const { pid, uid, gid, groups, comm, cgroup, unit, container } = peer;
-  return { pid, uid, gid, groups, comm, cgroup, unit, container };
+  const { pid, uid, gid, groups, comm, cgroup, unit, container, isContained } = peer;
+  return { pid, uid, gid, groups, comm, cgroup, unit, container, isContained };
 }
 
 /** Throws `INTERNAL` for an answer without a grant. */

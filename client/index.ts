@@ -36,5 +36,18 @@ export { EventStream } from './event-stream';
 export type { BrokerEvent, GrantEnd, Happening } from './events';
 export type { FenceOptions } from './fences';
 export { Inspector } from './inspector';
+export type {
+  PolicyDescription,
+  PolicyExplanation,
+  PolicyLimit,
+  PolicyLimitKind,
+  PolicyReload,
+  PolicyResource,
+  PolicyRights,
+  PolicyRule,
+  PolicyStep,
+  PolicySubject,
+  PolicyUsage,
+} from './policy';
 export { findRuntimeDirectory } from './runtime-directory';
 export type { RevokeOptions, Share, ShareOptions } from './share';

@@ -14,9 +14,21 @@ import type {
 } from './descriptions';
 import type { EventStream } from './event-stream';
 import { getBuffer, getStatus, listBuffers, listHeaps, watchEvents } from './inspection';
+import {
+  explainPolicy,
+  getPolicy,
+  type PolicyDescription,
+  type PolicyExplanation,
+  type PolicyReload,
+  type PolicySubject,
+  reloadPolicy,
+} from './policy';
 import { findRuntimeDirectory } from './runtime-directory';
 
-/** Everything but {@link heaps} and {@link status} is for administrators: root, and the daemon's own user. */
+/**
+ * Everything but {@link heaps}, {@link status} and {@link explainPolicy} of oneself is for administrators: root, and the
+ * daemon's own user.
+ */
 export class Inspector implements Disposable {
   readonly runtimeDirectory: string;
   readonly #control: ControlConnection;
@@ -47,6 +59,27 @@ export class Inspector implements Disposable {
   /** All events of the daemon from now on. The signal ends the stream. */
   watch(options?: CallOptions): Promise<EventStream> {
     return watchEvents(this.#control, { allSessions: true }, new CallLimits(options));
+  }
+
+  /** The policy in force. */
+  policy(options?: CallOptions): Promise<PolicyDescription> {
+    return getPolicy(this.#control, new CallLimits(options));
+  }
+
+  /**
+   * Has the daemon read its policy file again. `FAILED_PRECONDITION` if it cannot be taken, with a line for each thing
+   * that is wrong; the policy before stays in force then.
+   */
+  reloadPolicy(options?: CallOptions): Promise<PolicyReload> {
+    return reloadPolicy(this.#control, new CallLimits(options));
+  }
+
+  /** What the policy says of a process, and why; of this process for null. */
+  explainPolicy(
+    subject: PolicySubject | null = null,
+    options?: CallOptions,
+  ): Promise<PolicyExplanation> {
+    return explainPolicy(this.#control, subject, new CallLimits(options));
   }
 
   close(): void {

@@ -10,6 +10,7 @@ import type { ProtoGrpcType as BufferTypes } from './generated/buffers';
 import type { ProtoGrpcType as DaemonTypes } from './generated/daemon';
 import type { ProtoGrpcType as EventTypes } from './generated/events';
 import type { ProtoGrpcType as HeapTypes } from './generated/heaps';
+import type { ProtoGrpcType as PolicyTypes } from './generated/policy';
 import type { ProtoGrpcType as ShareTypes } from './generated/shares';
 
 /** The metadata key that carries a session's token: binary, so gRPC transports it as base64. */
@@ -18,14 +19,20 @@ export const SESSION_METADATA_KEY = 'dmabufd-session-bin';
 export const CONTROL_SOCKET_NAME = 'control.sock';
 export const FD_SOCKET_NAME = 'fd.sock';
 
-const FILES = ['access', 'buffers', 'daemon', 'events', 'heaps', 'shares'].map(
+const FILES = ['access', 'buffers', 'daemon', 'events', 'heaps', 'policy', 'shares'].map(
   (name) => `dmabufd/v1/${name}.proto`,
 );
 
 /** uint64 as decimal strings: a double would round silently above 2^53. The generator is given the same. */
 const OPTIONS: Options = { longs: String, enums: String, defaults: true, oneofs: true };
 
-type Contract = AccessTypes & BufferTypes & DaemonTypes & EventTypes & HeapTypes & ShareTypes;
+type Contract = AccessTypes &
+  BufferTypes &
+  DaemonTypes &
+  EventTypes &
+  HeapTypes &
+  PolicyTypes &
+  ShareTypes;
 
 /** The package definition, for server reflection, and the service constructors of package dmabufd.v1. */
 export function loadContract(): {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The daemon: reads its configuration, takes its directory, finds the heaps, and joins the broker to its two planes. It ends
+ * The daemon: reads its configuration and policy, takes its directory, finds the heaps, and joins the broker to its two planes. It ends
  * on SIGTERM or SIGINT within a bounded time, and leaves neither sockets nor buffers behind.
  */
 import { totalmem } from 'node:os';
@@ -11,14 +11,16 @@ import { type Config, parseConfig } from './config';
 import { Connections } from './control/connections';
 import { type ControlServer, createControlServer } from './control/server';
 import { Broker } from './domain/broker';
-import { builtInPolicy } from './domain/built-in-policy';
-import { PolicyInForce } from './domain/policy';
 import { FdSessions } from './fd-socket/fd-sessions';
 import { LeaseRows } from './fd-socket/lease-rows';
 import { discoverHeaps } from './heaps/discover';
 import { type Log, openLog } from './log';
 import { identifyBy } from './peers/proc';
+import { peerOfAttributes, peerOfPid } from './peers/subject';
 import { planLimits } from './plan-limits';
+import { checkPolicy } from './policy/check-policy';
+import { PolicyKeeper } from './policy/policy-keeper';
+import { PolicyFileError } from './policy/problems';
 import { systemClock } from './runtime/clock';
 import { planFdsInFlight } from './runtime/fd-budget';
 import { readFdLimit } from './runtime/open-fds';
@@ -35,15 +37,25 @@ import { exitOnDefects, onStopSignal } from './shutdown';
 const DRAIN_MS = 500;
 const QUIET_POLL_MS = 10;
 const EXIT_REFUSED = 1;
+const EXIT_INVALID = 2;
 
 async function main(): Promise<void> {
   const { version }: { readonly version: string } = require('#manifest');
   const startedAtMs = systemClock.now();
   const memoryBytes = Math.min(totalmem(), constrainedMemory() || Number.POSITIVE_INFINITY);
   const config = parseConfig(process.argv, { version, environment: process.env, memoryBytes });
+  const daemonUid = geteuid?.() ?? 0;
+  if (config.checkPolicy !== undefined) {
+    const isValid = await checkPolicy(config.checkPolicy, daemonUid);
+    process.exitCode = isValid ? 0 : EXIT_INVALID;
+    return;
+  }
   const { log, flush } = openLog(config.logLevel);
   exitOnDefects(log, flush);
 
+  const policy = await openPolicyOrExit(config, daemonUid, log, flush);
+  // What is wrong with the file is in the log by then.
+  process.on('SIGHUP', () => void policy.reload().catch(() => undefined));
   const directory = await openDirectoryOrExit(config, log, flush);
   const heaps = await discoverHeaps(addon);
   for (const { description } of heaps) log.info({ heap: description }, 'heap probed');
@@ -59,11 +71,9 @@ async function main(): Promise<void> {
     maxFdsInFlightPerAccount: planFdsInFlight(readFdLimit()),
     onEvents: () => fdSessions.wake(),
   });
-  const daemonUid = geteuid?.() ?? 0;
-  const policy = new PolicyInForce(builtInPolicy(daemonUid));
   const broker = new Broker({
     limits,
-    policy,
+    policy: policy.inForce,
     daemonUid,
     heaps,
     clock: systemClock,
@@ -79,6 +89,14 @@ async function main(): Promise<void> {
 
   const control = createControlServer(
     broker,
+    {
+      policy: policy.inForce,
+      quota: broker.quota,
+      callers: broker.callers,
+      reload: () => policy.reload(),
+      peerOfPid,
+      peerOfAttributes,
+    },
     {
       peerOf: (connection) => connections.peerOf(connection),
       tokens,
@@ -100,6 +118,22 @@ async function main(): Promise<void> {
 
   log.info({ version, directory: directory.path }, 'ready');
   onStopSignal(log, flush, () => stop({ connections, control, broker, fdPlane, directory }));
+}
+
+async function openPolicyOrExit(
+  config: Config,
+  daemonUid: number,
+  log: Log,
+  flush: () => Promise<void>,
+): Promise<PolicyKeeper> {
+  try {
+    return await PolicyKeeper.open(config.policy, daemonUid, log);
+  } catch (error) {
+    if (!(error instanceof PolicyFileError)) throw error;
+    log.fatal({ problems: error.lines }, 'the policy is refused');
+    await flush();
+    process.exit(EXIT_REFUSED);
+  }
 }
 
 async function openDirectoryOrExit(

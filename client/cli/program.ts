@@ -7,6 +7,7 @@ import { addDoctorCommand } from './commands/doctor';
 import { addHeapsCommand } from './commands/heaps';
 import { addListCommand } from './commands/list';
 import { addOpenCommand } from './commands/open';
+import { addPolicyCommand } from './commands/policy';
 import { addReadCommand } from './commands/read';
 import { addShareCommand } from './commands/share';
 import { addShowCommand } from './commands/show';
@@ -37,6 +38,7 @@ export function buildProgram(toRun: readonly string[]): Command {
   addWriteCommand(program);
   addWatchCommand(program);
   addStatusCommand(program);
+  addPolicyCommand(program);
   addDoctorCommand(program);
   return program;
 }

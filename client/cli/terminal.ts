@@ -36,7 +36,7 @@ export class Terminal {
     const code = error instanceof DmabufdError ? error.code : undefined;
     const text = this.json
       ? JSON.stringify({ error: { code: code ?? codeOf(error), message } })
-      : `dmabufctl: ${printable(message)}`;
+      : `dmabufctl: ${message.split('\n').map(printable).join('\n  ')}`;
     writeAll(2, `${text}\n`);
   }
 }

@@ -23,7 +23,7 @@ export class DemoDaemon {
     this.runtimeDirectory = runtimeDirectory;
     this.logFile = logFile;
     const log = openSync(logFile, 'w');
-    const args = [PROGRAM, '--runtime-dir', runtimeDirectory];
+    const args = [PROGRAM, '--no-policy', '--runtime-dir', runtimeDirectory];
     this.#process = spawn(process.execPath, args, { stdio: ['ignore', log, log] });
     closeSync(log);
     this.inspector = new Inspector(runtimeDirectory);

@@ -48,17 +48,9 @@ export function toDuration(durationMs: number): Duration {
   return toTimestamp(durationMs);
 }
 
-export function toPeer({
-  pid,
-  uid,
-  gid,
-  groups,
-  comm,
-  cgroup,
-  unit,
-  container,
-}: Peer): PeerMessage {
-  return { pid, uid, gid, groups: [...groups], comm, cgroup, unit, container };
+export function toPeer(peer: Peer): PeerMessage {
+  const { startTime: _startTime, groups, ...told } = peer;
+  return { ...told, groups: [...groups] };
 }
 
 export function toHeap(heap: HeapDescription, isDefault: boolean): HeapMessage {

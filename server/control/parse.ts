@@ -61,20 +61,25 @@ export function parseAccess(value: string | number): Access | null {
 export function parseAudience(
   audience: { readonly uid?: number; readonly gid?: number; readonly cgroup: string } | null,
 ): Audience {
-  const cgroup = audience?.cgroup ?? '';
-  if (cgroup !== '' && !cgroup.startsWith('/')) {
-    throw invalid(`audience.cgroup is ${JSON.stringify(cgroup)}; it must begin with '/'`);
-  }
-  if (cgroup.length > MAX_CGROUP_LENGTH) {
-    throw invalid(
-      `audience.cgroup is ${cgroup.length} characters long; the limit is ${MAX_CGROUP_LENGTH}`,
-    );
-  }
   return {
     uid: audience?.uid ?? null,
     gid: audience?.gid ?? null,
-    cgroup: cgroup === '' ? null : cgroup,
+    cgroup: parseCgroup('audience.cgroup', audience?.cgroup ?? ''),
   };
+}
+
+/** Null if it is not set. */
+export function parseCgroup(field: string, cgroup: string): string | null {
+  if (cgroup === '') return null;
+  if (!cgroup.startsWith('/')) {
+    throw invalid(`${field} is ${JSON.stringify(cgroup)}; it must begin with '/'`);
+  }
+  if (cgroup.length > MAX_CGROUP_LENGTH) {
+    throw invalid(
+      `${field} is ${cgroup.length} characters long; the limit is ${MAX_CGROUP_LENGTH}`,
+    );
+  }
+  return cgroup;
 }
 
 /** Milliseconds, rounded up, so that more than nothing is never nothing. Null if it is not set. */

@@ -12,6 +12,7 @@ import { daemonService } from './daemon-service';
 import { eventService } from './event-service';
 import { addHealth } from './health';
 import { heapService } from './heap-service';
+import { type PolicyPort, policyService } from './policy-service';
 import { addReflection } from './reflection';
 import { shareService } from './share-service';
 
@@ -28,6 +29,7 @@ export interface ControlServer {
 
 export function createControlServer(
   broker: Broker,
+  policy: PolicyPort,
   context: CallContext,
   about: { readonly version: string; readonly startedAtMs: number },
 ): ControlServer {
@@ -43,6 +45,7 @@ export function createControlServer(
   server.addService(services.AccessService.service, accessService(broker, context));
   server.addService(services.EventService.service, eventService(broker, context));
   server.addService(services.DaemonService.service, daemonService(broker, context, about));
+  server.addService(services.PolicyService.service, policyService(policy, context));
   addReflection(server, definition);
   const names = ['', ...Object.values(services).flatMap(serviceName)];
   const health = addHealth(server, names);

@@ -44,7 +44,7 @@ const INVISIBLE: FromProc = {
   isContained: true,
 };
 
-function readProcess(proc: string, pid: number): FromProc | null {
+export function readProcess(proc: string, pid: number): FromProc | null {
   try {
     const stat = readFileSync(`${proc}/${pid}/stat`, 'latin1');
     const status = readFileSync(`${proc}/${pid}/status`, 'latin1');

@@ -45,6 +45,25 @@ describe('docs/sdk.md', () => {
   });
 });
 
+describe('docs/policy.md', () => {
+  test('shows a policy that a daemon takes, and that means what the page says', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'dmabufd-policy-'));
+    const file = join(directory, 'policy.yaml');
+    writeFileSync(file, blocksOf('policy.md', 'yaml').join(''), { mode: 0o644 });
+    await using daemon = await DaemonProcess.start('--policy', file);
+    rmSync(directory, { recursive: true });
+    const explain = (uid: number, cgroup: string) =>
+      daemon.inspector.explainPolicy({ uid, cgroup });
+    const camera = await explain(990, '/system.slice/camera.service');
+    expect(camera.steps.at(-1)?.rule).toBe('camera');
+    expect(camera.rights).toMatchObject({ publish: ['camera0/*'], open: [] });
+    const contained = await explain(0, `/system.slice/docker-${'a'.repeat(64)}.scope`);
+    expect(contained.account).toBe(`container ${'a'.repeat(64)}`);
+    const user = '/user.slice/user-1000.slice/user@1000.service/app.slice/camera.service';
+    expect((await explain(1000, user)).rights).toBeNull();
+  });
+});
+
 describe('docs/dmabufctl.md', () => {
   test('has every command and every exit code that --help has', async () => {
     const { stdout } = await dmabufctl(null, '--help');

@@ -6,6 +6,8 @@ import {
   type AccessMode,
   type Broker,
   connect,
+  DmabufdError,
+  Inspector,
   type Share,
   type SharedBuffer,
 } from '../../../client';
@@ -101,6 +103,21 @@ const commands = {
   /** The ids of all the daemon's buffers. */
   async listAll(_nothing: object): Promise<number[]> {
     return (await theBroker().list({ allSessions: true })).map(({ id }) => id);
+  },
+  /** What the daemon tells this user of the policy: the rule that decides, or why it does not tell. */
+  async askPolicy({ runtimeDirectory }: { runtimeDirectory: string }) {
+    using inspector = new Inspector(runtimeDirectory);
+    const answerTo = (asked: Promise<unknown>) =>
+      asked.then(
+        () => 'OK',
+        (error: unknown) => (error instanceof DmabufdError ? error.code : String(error)),
+      );
+    return {
+      own: (await inspector.explainPolicy()).steps.at(-1)?.rule,
+      ofOther: await answerTo(inspector.explainPolicy({ uid: 0 })),
+      policy: await answerTo(inspector.policy()),
+      reload: await answerTo(inspector.reloadPolicy()),
+    };
   },
   async describe({ bufferId }: { bufferId: number }): Promise<number> {
     return (await theBroker().describe(bufferId)).buffer.id;

@@ -25,6 +25,11 @@ describe('dmabufctl refuses before it asks the daemon', () => {
     ['list --timeout soon', /"soon" is no duration/],
     ['list --no-such-option', /unknown option/],
     ['no-such-command', /unknown command/],
+    ['policy', /outputHelp/],
+    ['policy explain --pid 1 --uid 2', /--pid names a process that is what it is/],
+    ['policy explain --gid 1', /--gid says more of a process of --uid/],
+    ['policy explain --uid 1 --groups 1,x', /"x" is no whole number/],
+    ['policy explain --uid 1 --groups 1,', /"" is no whole number/],
   ])('%s', async (line, reason) => {
     const argv = ['node', 'dmabufctl', ...line.split(' ')];
     await expect(buildProgram([]).parseAsync(argv)).rejects.toThrow(reason);
