@@ -291,6 +291,7 @@ describe('dmabufctl exits with', () => {
       'read',
       'write',
       'watch',
+      'policy',
       'status',
       'doctor',
     ]) {
