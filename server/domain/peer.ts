@@ -38,6 +38,8 @@ export function isMemberOf(peer: Peer, gid: number): boolean {
 
 /** For people: `pid 12 (camera, uid 1000)`. */
 export function describePeer(peer: Peer): string {
-  const comm = peer.comm === '' ? '' : `${peer.comm}, `;
+  // A process may call itself anything, also something that looks like another line of a message.
+  const name = peer.comm.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '?');
+  const comm = name === '' ? '' : `${name}, `;
   return `${peer.pid === 0 ? 'a process not visible here' : `pid ${peer.pid}`} (${comm}uid ${peer.uid})`;
 }

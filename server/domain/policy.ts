@@ -167,7 +167,7 @@ function failure(criterion: Criterion, peer: Peer): string | null {
       if (isAdministrator(peer, criterion.daemonUid)) return null;
       return peer.isContained
         ? 'it is in a container, or not visible'
-        : `uid is ${peer.uid}, not 0 or ${criterion.daemonUid}`;
+        : `uid is ${peer.uid}, not ${criterion.daemonUid === 0 ? '0' : `0 or ${criterion.daemonUid}`}`;
     default: {
       const is = peer[criterion.key];
       // Nothing attested matches nothing, not even a pattern that takes everything.

@@ -4,12 +4,12 @@
  */
 import type { NativeAddon } from '../../native';
 import type { Heap, HeapDescription } from '../domain/ports';
+import { asAnswer } from '../system-error';
 import { dmaHeaps } from './dma-heap';
 import type { HeapDriver } from './driver';
 import { memfdHeap } from './memfd';
 import { readPageSize, roundUpToPages } from './page-size';
 import { probe } from './probe';
-import { asAnswer } from './system-error';
 import { udmabufHeaps } from './udmabuf';
 
 const RANK = { 'dma-heap': 1, udmabuf: 2, memfd: 3 } as const;

@@ -7,9 +7,9 @@ import { DmaBufSync, type Fd, type NativeAddon, Poll } from '../../native';
 import type { Access, CpuAccessMode } from '../domain/access';
 import type { Peer } from '../domain/peer';
 import type { Memory, MemoryKind } from '../domain/ports';
+import { asAnswer, isSystemError } from '../system-error';
 import { readFdinfo } from './fdinfo';
 import { FenceWait } from './fence-wait';
-import { asAnswer, isSystemError } from './system-error';
 
 const SYNC_FLAGS: Readonly<Record<CpuAccessMode, number>> = {
   read: DmaBufSync.READ,

@@ -5,10 +5,10 @@
 import { closeSync, openSync } from 'node:fs';
 import type { NativeAddon } from '../../native';
 import type { HeapCapability, HeapDescription } from '../domain/ports';
+import { describeError } from '../system-error';
 import type { HeapDriver } from './driver';
 import { readFdinfo } from './fdinfo';
 import type { KernelMemory } from './kernel-memory';
-import { describeError } from './system-error';
 
 const PROBE_LABEL = 'dmabufd-probe';
 

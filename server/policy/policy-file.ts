@@ -5,7 +5,7 @@
  */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { describeError, isSystemError } from '../heaps/system-error';
+import { describeError, isSystemError } from '../system-error';
 import { PolicyFileError } from './problems';
 
 /** A thousand rules, and little enough that reading it does not hold the daemon up for long. */

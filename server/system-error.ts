@@ -2,8 +2,8 @@
  * What a failed system call on a buffer means to a client: memory or fds that have run out, something that this kind
  * of buffer cannot do, or a kernel that refuses. Anything that is no system call's error passes unchanged.
  */
-import type { SystemError } from '../../native';
-import { DomainError, type DomainErrorCode } from '../domain/errors';
+import type { SystemError } from '../native';
+import { DomainError, type DomainErrorCode } from './domain/errors';
 
 const CODES: Readonly<Record<string, DomainErrorCode>> = {
   ENOMEM: 'resource-exhausted',
