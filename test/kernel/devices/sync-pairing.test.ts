@@ -14,21 +14,21 @@ describe('every SYNC START has its END of the same direction, in the kernel,', (
   let buffer: SharedBuffer;
   let names = 0;
 
-  beforeAll(() => {
+  beforeAll(async () => {
     trace = new UdmabufTrace();
-  });
-  afterAll(() => trace?.[Symbol.dispose]());
-
-  beforeEach(async () => {
     daemon = await DaemonProcess.start();
     broker = await connect({ runtimeDirectory: daemon.runtimeDirectory, timeoutMs: patience() });
-    buffer = await broker.allocate({ sizeBytes: 4096, heap });
-    // The probe at the daemon's start is over.
-    trace.clear();
   });
-  afterEach(async () => {
+  afterAll(async () => {
     await broker?.close();
     await daemon?.[Symbol.asyncDispose]();
+    trace?.[Symbol.dispose]();
+  });
+
+  beforeEach(async () => {
+    buffer = await broker.allocate({ sizeBytes: 4096, heap });
+    // What was before is over.
+    trace.clear();
   });
 
   /** What was seen in the end; a START is there when the access is. */
