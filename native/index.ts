@@ -179,7 +179,10 @@ export type FdPlaneArrival =
 export interface FdPlaneOptions {
   /** A listening SOCK_SEQPACKET socket. The plane takes it over: this Fd is closed when the call returns. */
   readonly listener: Fd;
-  /** Connections at once; one more gets GOODBYE with RESOURCE_EXHAUSTED. */
+  /**
+   * Connections at once, of those that were taken; one more gets GOODBYE with RESOURCE_EXHAUSTED when it would be. While 64
+   * wait to be taken none is accepted, and further ones wait in the listener's backlog.
+   */
   readonly maxSessions: number;
   /**
    * Fds sent to the sessions of one account and not received yet; an answer with fds that would exceed it is replaced by
@@ -220,7 +223,10 @@ export interface FdPlane {
   ): void;
   /** Takes all bookings, in order. Cheap when there are none. Never of a session whose arrival is yet to be taken. */
   takeBookings(): FdPlaneBooking[];
-  /** Takes at most so many arrivals, in order. A client that left before its arrival was taken never was there. */
+  /**
+   * Takes at most so many arrivals: connections and requests in turns, each in the order in which they came. A client that
+   * left before its arrival was taken never was there.
+   */
   takeArrivals(most: number): FdPlaneArrival[];
   /** Ends all sessions with GOODBYE UNAVAILABLE and joins the thread. */
   close(): void;

@@ -5,8 +5,8 @@
 
 /** Its connection, its pidfd, a control connection, and the second fd that watches that. */
 const FDS_PER_SESSION = 4;
-/** The process's own, and those that come and go with a request. */
-const FDS_OF_THE_PROCESS = 64;
+/** The process's own, those that come and go with a request, and three for each of 64 connections that wait to be identified. */
+const FDS_OF_THE_PROCESS = 256;
 /** An answer may have as many (SCM_MAX_FD). */
 const LEAST_FDS_IN_FLIGHT = 253;
 const DEFAULT_SESSIONS = 1024;

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import addon, { type PeerCredentials } from '../../native';
+import addon, { type FdPlaneArrival, type PeerCredentials } from '../../native';
 import { expectNoFdLeak, openFds } from './open-fds';
 import { leased, Plane, TOKEN } from './plane';
 import { bufferIds, datagram, parse, TestClient, until } from './sockets';
@@ -17,6 +17,17 @@ const NOT_FOUND = 5;
 const RESOURCE_EXHAUSTED = 8;
 const FAILED_PRECONDITION = 9;
 const UNAVAILABLE = 14;
+
+/** Connects when the listener's backlog has room. */
+async function connectOnceThereIsRoom(path: string): Promise<TestClient> {
+  for (;;) {
+    try {
+      return new TestClient(path);
+    } catch {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
 
 describe('the fd plane', () => {
   expectNoFdLeak();
@@ -289,6 +300,44 @@ describe('the fd plane', () => {
     await plane.event('disconnected');
     const next = await plane.client();
     next.client.socket.close();
+  });
+
+  it('accepts no more than 64 connections that nobody has taken, and refuses none of those that wait', async () => {
+    const pidfds = () => openFds().filter((fd) => fd.endsWith('[pidfd]')).length;
+    using plane = new Plane({ maxSessions: 100, takesAtOnce: false });
+    const clients = Array.from({ length: 100 }, () => new TestClient(plane.path));
+    // One to watch the process that connected, and one to be taken with the arrival.
+    await until(() => pidfds() === 2 * 64, '64 connections');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(pidfds()).toBe(2 * 64);
+    let taken = 0;
+    await until(() => {
+      for (const arrival of plane.plane.takeArrivals(16)) {
+        if (arrival.type !== 'connected') continue;
+        arrival.peer.pidfd?.close();
+        taken++;
+      }
+      return taken === clients.length;
+    }, 'all connections');
+    expect(clients.filter(({ closed }) => closed !== null)).toEqual([]);
+    for (const client of clients) client.socket.close();
+    await until(() => plane.plane.takeBookings().length === 0 && pidfds() === 0, 'their ends');
+  });
+
+  it('is not kept from accepting by thousands that connect and leave while nobody takes them', async () => {
+    using plane = new Plane({ takesAtOnce: false });
+    for (let left = 0; left < 2000; left++) {
+      (await connectOnceThereIsRoom(plane.path)).socket.close();
+    }
+    using _stays = await connectOnceThereIsRoom(plane.path);
+    const taken: FdPlaneArrival[] = [];
+    await until(() => {
+      taken.push(...plane.plane.takeArrivals(64));
+      return taken.length > 0;
+    }, 'the one that stays');
+    for (const arrival of taken) if (arrival.type === 'connected') arrival.peer.pidfd?.close();
+    expect(taken).toHaveLength(1);
+    expect(plane.plane.takeBookings()).toEqual([]);
   });
 
   it('ends a session with the process that opened it, even while a child keeps the connection', async () => {

@@ -16,15 +16,14 @@ export class Plane implements Disposable {
   readonly directory = new Directory();
   readonly events: FdPlaneEvent[] = [];
   readonly plane: FdPlane;
-  wakes = 0;
 
-  constructor({ maxSessions = 8, maxFdsInFlightPerAccount = 1000 } = {}) {
+  constructor({ maxSessions = 8, maxFdsInFlightPerAccount = 1000, takesAtOnce = true } = {}) {
     this.plane = addon.startFdPlane({
       listener: addon.listenUnix('seqpacket', this.path, 0o600),
       maxSessions,
       maxFdsInFlightPerAccount,
       onEvents: () => {
-        this.wakes++;
+        if (!takesAtOnce) return;
         this.events.push(...this.plane.takeBookings(), ...this.plane.takeArrivals(16));
       },
     });

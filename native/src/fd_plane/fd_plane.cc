@@ -25,6 +25,8 @@ constexpr uint64_t pidfd_tag(uint64_t session) { return (session << 1) | 1; }
 constexpr int kMaxEvents = 64;
 // How many datagrams one session may have in a row before the others have their turn.
 constexpr int kFairShare = 32;
+// How many connections may wait for the main thread to take them. More wait in the listener's backlog.
+constexpr size_t kMaxUntaken = 64;
 
 UniqueFd duplicate(const UniqueFd& fd) {
   if (!fd.valid()) return UniqueFd();
@@ -60,7 +62,8 @@ void FdPlane::stop() noexcept {
   sessions_.clear();
   abandoned_.clear();
   bookings_.clear();
-  arrivals_.clear();
+  connections_.clear();
+  requests_.clear();
 }
 
 template <typename Action>
@@ -107,11 +110,35 @@ std::vector<FdPlaneBooking> FdPlane::take_bookings() {
 std::vector<FdPlaneArrival> FdPlane::take_arrivals(size_t most) {
   const Lock lock(mutex_);
   signalled_ = false;
-  const auto end = arrivals_.begin() + static_cast<std::ptrdiff_t>(std::min(most, arrivals_.size()));
-  std::vector<FdPlaneArrival> taken(std::make_move_iterator(arrivals_.begin()), std::make_move_iterator(end));
-  arrivals_.erase(arrivals_.begin(), end);
-  if (!arrivals_.empty()) signal();
+  std::vector<FdPlaneArrival> taken;
+  // In turns, so that a storm of either does not keep the other waiting.
+  while (taken.size() < most && !(connections_.empty() && requests_.empty())) {
+    if (!connections_.empty()) take_connection(taken);
+    if (!requests_.empty() && taken.size() < most) take_request(taken);
+  }
+  rearm_listener();
+  if (!connections_.empty() || !requests_.empty()) signal();
   return taken;
+}
+
+void FdPlane::take_connection(std::vector<FdPlaneArrival>& taken) {
+  Connection next = std::move(connections_.front());
+  connections_.pop_front();
+  Session& session = *sessions_.at(next.session);
+  const size_t heard_of = sessions_.size() - connections_.size() + abandoned_.size() + unbooked_ends_;
+  if (heard_of + receiver_.busy() > limits_.max_sessions) {
+    return session.dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED, "the daemon has its " + std::to_string(limits_.max_sessions) +
+                                                              " sessions; try again later");
+  }
+  session.set_heard_of();
+  taken.push_back({next.session, SessionConnected{std::move(next.peer)}});
+}
+
+void FdPlane::take_request(std::vector<FdPlaneArrival>& taken) {
+  const uint64_t id = requests_.front();
+  requests_.pop_front();
+  const auto session = sessions_.find(id);
+  if (session != sessions_.end()) taken.push_back({id, session->second->take_postponed()});
 }
 
 void FdPlane::signal() {
@@ -162,7 +189,7 @@ void FdPlane::handle(uint64_t tag, uint32_t events) {
 }
 
 void FdPlane::accept_all() {
-  for (int i = 0; i < kFairShare; i++) {
+  for (int i = 0; i < kFairShare && accepts(); i++) {
     try {
       UniqueFd connection = acceptor_.accept();
       if (!connection.valid()) return;
@@ -175,30 +202,39 @@ void FdPlane::accept_all() {
 
 void FdPlane::accept_one(const SharedFd& socket) {
   try {
-    if (add_session(socket)) return;
+    add_session(socket);
   } catch (const SystemError&) {
     // It was gone before it could be identified, or there is no fd left to watch it with.
+    receiver_.dispose(socket);
   }
-  receiver_.dispose(socket);
 }
 
-// Returns false if the connection was refused.
-bool FdPlane::add_session(const SharedFd& socket) {
+void FdPlane::add_session(const SharedFd& socket) {
   PeerCredentials peer = peer_credentials(socket->get());
   const Lock lock(mutex_);
   auto session = std::make_unique<Session>(++last_session_, socket, duplicate(peer.pidfd));
-  if (sessions_.size() + abandoned_.size() + unbooked_ends_ + receiver_.busy() >= limits_.max_sessions) {
-    session->dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED,
-                     "the daemon has its " + std::to_string(limits_.max_sessions) + " sessions; try again later");
-    return false;
-  }
   const uint64_t id = session->id();
   watch(session->socket(), socket_tag(id), 0);
   if (session->pidfd() >= 0) watch(session->pidfd(), pidfd_tag(id), EPOLLIN);
   sessions_.emplace(id, std::move(session));
-  arrivals_.push_back({id, SessionConnected{std::move(peer)}});
+  connections_.push_back({id, std::move(peer)});
+  rearm_listener();
   signal();
-  return true;
+}
+
+bool FdPlane::accepts() {
+  const Lock lock(mutex_);
+  return connections_.size() < kMaxUntaken;
+}
+
+void FdPlane::rearm_listener() {
+  const bool wanted = connections_.size() < kMaxUntaken;
+  if (wanted == listener_armed_) return;
+  epoll_event event{};
+  event.events = wanted ? EPOLLIN : 0U;
+  event.data.u64 = kListenerTag;
+  check(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, acceptor_.listener(), &event), "epoll_ctl");
+  listener_armed_ = wanted;
 }
 
 void FdPlane::read_from(Session& session) {
@@ -222,7 +258,7 @@ void FdPlane::read_from(Session& session) {
           Request request{};
           const std::string violation = parse_request(buffer_, length, 0, request);
           if (violation.empty()) {
-            take_request(session, request, {});
+            serve(session, request, {});
           } else {
             session.dismiss(DMABUFD_FD_FAILED_PRECONDITION, "protocol violation: " + violation);
           }
@@ -273,13 +309,13 @@ void FdPlane::take_delivery(Session& session, Delivery delivery) {
                          "; it must be a dma-buf or a memfd sealed with F_SEAL_SHRINK (ADOPT), or a sync_file "
                          "(IMPORT_FENCE)");
     } else {
-      take_request(session, request, std::move(delivery.fds));
+      serve(session, request, std::move(delivery.fds));
     }
   }
   rearm(session);
 }
 
-void FdPlane::take_request(Session& session, const Request& request, std::vector<UniqueFd> fds) {
+void FdPlane::serve(Session& session, const Request& request, std::vector<UniqueFd> fds) {
   if (request.opcode == DMABUFD_FD_FETCH) return session.fetch(request);
   if (request.opcode == DMABUFD_FD_RELEASE) {
     std::vector<uint64_t> released = session.release(request);
@@ -287,21 +323,21 @@ void FdPlane::take_request(Session& session, const Request& request, std::vector
     bookings_.push_back({session.id(), LeasesReleased{std::move(released)}});
     return signal();
   }
-  session.postpone();
   std::vector<uint8_t> payload(request.payload, request.payload + request.payload_length);
-  arrivals_.push_back(
-      {session.id(), RequestReceived{request.opcode, request.serial, std::move(payload), std::move(fds)}});
+  session.postpone({request.opcode, request.serial, std::move(payload), std::move(fds)});
+  requests_.push_back(session.id());
   signal();
 }
 
 void FdPlane::end(Session& session, const std::string& reason) {
   const uint64_t id = session.id();
+  const bool heard_of = session.is_heard_of();
   const std::string why = session.end_reason().empty() ? reason : session.end_reason();
   receiver_.dispose(session.shared_socket());
   await_arrival(id, session.take_fds_in_flight());
   sessions_.erase(id);
   // Of a session that the main thread has not heard of it never hears: whoever only connects and leaves costs it nothing.
-  if (forget_arrivals_of(id)) return;
+  if (!heard_of) return forget_connection(id);
   unbooked_ends_++;
   bookings_.push_back({id, SessionDisconnected{why}});
   signal();
@@ -336,16 +372,12 @@ std::shared_ptr<Account> FdPlane::account_of(const std::string& name) {
   return account;
 }
 
-// Returns whether its connecting was among them.
-bool FdPlane::forget_arrivals_of(uint64_t session) {
-  bool unheard_of = false;
-  const auto is_of = [&](const FdPlaneArrival& arrival) {
-    if (arrival.session != session) return false;
-    unheard_of = unheard_of || std::holds_alternative<SessionConnected>(arrival.what);
-    return true;
-  };
-  arrivals_.erase(std::remove_if(arrivals_.begin(), arrivals_.end(), is_of), arrivals_.end());
-  return unheard_of;
+void FdPlane::forget_connection(uint64_t session) {
+  const auto is_of = [&](const Connection& connection) { return connection.session == session; };
+  const auto found = std::find_if(connections_.begin(), connections_.end(), is_of);
+  if (found == connections_.end()) return;  // it was refused
+  connections_.erase(found);
+  rearm_listener();
 }
 
 }  // namespace dmabufd

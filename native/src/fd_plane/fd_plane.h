@@ -38,13 +38,6 @@ struct SessionDisconnected {
 struct LeasesReleased {
   std::vector<uint64_t> buffer_ids;
 };
-struct RequestReceived {
-  uint16_t opcode;
-  uint32_t serial;
-  std::vector<uint8_t> payload;
-  std::vector<UniqueFd> fds;
-};
-
 // What has happened already, and only has to be booked: cheap, and never left for later.
 struct FdPlaneBooking {
   uint64_t session;
@@ -58,7 +51,7 @@ struct FdPlaneArrival {
 };
 
 struct FdPlaneLimits {
-  size_t max_sessions;
+  size_t max_sessions;  // that the main thread has been told of
   size_t max_fds_in_flight_per_account;
 };
 
@@ -83,7 +76,7 @@ class FdPlane {
 
   // All bookings. None is of a session whose arrival has not been taken.
   std::vector<FdPlaneBooking> take_bookings();
-  // The first `most` arrivals.
+  // At most `most` arrivals, connections and requests in turns.
   std::vector<FdPlaneArrival> take_arrivals(size_t most);
 
   // Says GOODBYE to every session and ends the thread. Does nothing the second time.
@@ -92,22 +85,30 @@ class FdPlane {
  private:
   using Lock = std::lock_guard<std::mutex>;
   using SessionMap = std::unordered_map<uint64_t, std::unique_ptr<Session>>;
+  struct Connection {
+    uint64_t session;
+    PeerCredentials peer;
+  };
 
   void run();
   void handle(uint64_t tag, uint32_t events);
   void accept_all();
   void accept_one(const SharedFd& socket);
-  bool add_session(const SharedFd& socket);
+  void add_session(const SharedFd& socket);
   void read_from(Session& session);
   void receive_elsewhere(Session& session);
   void take_deliveries();
   void take_delivery(Session& session, Delivery delivery);
-  void take_request(Session& session, const Request& request, std::vector<UniqueFd> fds);
+  void serve(Session& session, const Request& request, std::vector<UniqueFd> fds);
   void end(Session& session, const std::string& reason);
   void await_arrival(uint64_t session, std::unique_ptr<FdsInFlight> fds);
   void recount(uint64_t ended_session);
   std::shared_ptr<Account> account_of(const std::string& name);
-  bool forget_arrivals_of(uint64_t session);
+  void forget_connection(uint64_t session);
+  void take_connection(std::vector<FdPlaneArrival>& taken);
+  void take_request(std::vector<FdPlaneArrival>& taken);
+  bool accepts();
+  void rearm_listener();
   void watch(int fd, uint64_t tag, uint32_t events);
   void rearm(Session& session);
   void signal();
@@ -125,7 +126,9 @@ class FdPlane {
   // Of sessions that have ended while fds were on their way to them. Guarded by mutex_; they count as sessions.
   std::unordered_map<uint64_t, std::unique_ptr<FdsInFlight>> abandoned_;
   std::vector<FdPlaneBooking> bookings_;  // guarded by mutex_
-  std::deque<FdPlaneArrival> arrivals_;   // guarded by mutex_
+  std::deque<Connection> connections_;    // guarded by mutex_; not taken yet
+  std::deque<uint64_t> requests_;         // guarded by mutex_; the session of each that is not taken yet, ended ones too
+  bool listener_armed_ = true;            // guarded by mutex_
   size_t unbooked_ends_ = 0;              // guarded by mutex_; they count as sessions, which bounds bookings_
   bool signalled_ = false;                // guarded by mutex_
   Receiver receiver_;

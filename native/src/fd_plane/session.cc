@@ -81,6 +81,17 @@ void Session::refuse(const Request& request, uint32_t status, const std::string&
   send_text(answer_to(request, status), reason);
 }
 
+void Session::postpone(RequestReceived request) {
+  pending_++;
+  postponed_.push_back(std::move(request));
+}
+
+RequestReceived Session::take_postponed() {
+  RequestReceived request = std::move(postponed_.front());
+  postponed_.pop_front();
+  return request;
+}
+
 void Session::answer(const AnswerHeader& header, const std::vector<uint8_t>& payload, std::vector<SharedFd> fds) {
   if (pending_ == 0) return;  // it asked nothing
   pending_--;

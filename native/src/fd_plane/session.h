@@ -34,6 +34,14 @@ struct AnswerHeader {
   uint32_t status;
 };
 
+// A request that the main thread is to answer.
+struct RequestReceived {
+  uint16_t opcode;
+  uint32_t serial;
+  std::vector<uint8_t> payload;
+  std::vector<UniqueFd> fds;
+};
+
 class Session {
  public:
   Session(uint64_t id, SharedFd socket, UniqueFd pidfd);
@@ -54,8 +62,13 @@ class Session {
   void fetch(const Request& request);
   // Removes the rows and answers, or answers NOT_FOUND and removes none. Returns the ids that were removed.
   std::vector<uint64_t> release(const Request& request);
-  // A request that somebody else answers, some time.
-  void postpone() { pending_++; }
+  // The main thread has been told that it is there.
+  bool is_heard_of() const { return heard_of_; }
+  void set_heard_of() { heard_of_ = true; }
+
+  // A request that somebody else takes, and answers, some time.
+  void postpone(RequestReceived request);
+  RequestReceived take_postponed();
   void answer(const AnswerHeader& header, const std::vector<uint8_t>& payload, std::vector<SharedFd> fds);
 
   // While another thread receives what this client sent, nothing else is read from it.
@@ -95,7 +108,9 @@ class Session {
   std::unordered_map<uint64_t, TableRow> rows_;
   std::deque<Outgoing> outgoing_;
   uint32_t armed_events_ = 0;
-  size_t pending_ = 0;
+  std::deque<RequestReceived> postponed_;
+  size_t pending_ = 0;  // postponed, and taken but not answered
+  bool heard_of_ = false;
   std::unique_ptr<FdsInFlight> fds_in_flight_;  // null until it is admitted
   bool receiving_ = false;
   std::string end_reason_;

@@ -6,9 +6,9 @@ describe('the fds of the daemon', () => {
   });
 
   test('are shared between sessions and buffers where they are few', () => {
-    expect(planFds(4096, 1, {})).toEqual({ maxSessions: 504, maxBuffers: 2016 });
-    expect(planFds(4096, 2, {})).toEqual({ maxSessions: 504, maxBuffers: 1008 });
-    expect(planFds(1024, 2, { maxSessions: 10 })).toEqual({ maxSessions: 10, maxBuffers: 460 });
+    expect(planFds(4096, 1, {})).toEqual({ maxSessions: 480, maxBuffers: 1920 });
+    expect(planFds(4096, 2, {})).toEqual({ maxSessions: 480, maxBuffers: 960 });
+    expect(planFds(1024, 2, { maxSessions: 10 })).toEqual({ maxSessions: 10, maxBuffers: 364 });
   });
 
   test('are never planned beyond the limit', () => {
