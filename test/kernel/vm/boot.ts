@@ -8,9 +8,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { lastLines } from '../../host/last-lines';
 import { findOrBuildInitramfs } from './initramfs';
 import { createJob, type Job } from './job';
-import { lastLines } from './last-lines';
 import type { VmFiles } from './provision';
 import { type Acceleration, qemuArguments } from './qemu-arguments';
 

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runTool } from './run-tool';
+import { runTool } from '../../host/run-tool';
 
 const keyrings = [
   '/usr/share/keyrings/debian-archive-keyring.gpg',

@@ -6,9 +6,9 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { cachedEntry } from './cache-directory';
+import { cachedEntry } from '../../host/cache-directory';
+import { runTool } from '../../host/run-tool';
 import type { Kernel } from './kernel';
-import { runTool } from './run-tool';
 
 /**
  * 9p and overlay make the root. vgem is the GPU of the tests and is loaded here since unpacking it

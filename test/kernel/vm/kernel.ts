@@ -7,9 +7,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, realpath, rename, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cachedEntry } from './cache-directory';
+import { cachedEntry } from '../../host/cache-directory';
+import { runTool } from '../../host/run-tool';
 import { type DebianSuite, openSuite } from './debian-download';
-import { runTool } from './run-tool';
 
 /** Changes with the layout above, so that another version of this file never reads it. */
 const entryName = 'debian-13-kernel-1';

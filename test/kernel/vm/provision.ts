@@ -2,10 +2,11 @@
  * Finds what the VM needs, or gets it where this user may: QEMU from the machine's own Debian, the
  * kernel from Debian 13. Once it has succeeded, doing it again needs neither root nor the network.
  */
-import { cacheDirectory } from './cache-directory';
-import { findOrInstallHostTools, findProgram } from './host-tools';
+import { cacheDirectory } from '../../host/cache-directory';
+import { findProgram } from '../../host/debian-packages';
+import { lastLines } from '../../host/last-lines';
+import { findOrInstallHostTools } from './host-tools';
 import { findOrDownloadKernel, type Kernel } from './kernel';
-import { lastLines } from './last-lines';
 
 export interface VmFiles {
   readonly cacheDir: string;
