@@ -8,9 +8,11 @@ const { promisify } = require('node:util');
 const run = promisify(execFile);
 
 const source = path.join(__dirname, 'src');
-const files = readdirSync(source, { recursive: true })
-  .filter((file) => file.endsWith('.cc'))
-  .map((file) => path.join(source, file));
+const files = [source, path.join(__dirname, 'fuzz')].flatMap((directory) =>
+  readdirSync(directory, { recursive: true })
+    .filter((file) => file.endsWith('.cc'))
+    .map((file) => path.join(directory, file)),
+);
 const nodePrefix = process.env.npm_config_nodedir ?? path.resolve(process.execPath, '..', '..');
 const nodeAddonApi = path.dirname(require.resolve('node-addon-api/package.json'));
 const flags = ['-std=c++17', '-D_GNU_SOURCE', '-DNAPI_VERSION=8', `-I${source}`];
