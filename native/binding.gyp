@@ -1,8 +1,8 @@
 {
-  "variables": { "sanitize%": 0 },
+  "variables": { "addon%": "dmabufd" },
   "targets": [
     {
-      "target_name": "dmabufd",
+      "target_name": "<(addon)",
       "sources": [
         "src/kernel/dma_buf.cc",
         "src/kernel/dma_heap.cc",
@@ -47,7 +47,7 @@
       ],
       "conditions": [
         [
-          "sanitize==1",
+          "addon=='dmabufd_sanitized'",
           {
             "cflags_cc": [
               "-fsanitize=address,undefined",

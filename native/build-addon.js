@@ -8,15 +8,24 @@ const prefix = path.resolve(process.execPath, '..', '..');
 const hasHeaders = existsSync(path.join(prefix, 'include', 'node', 'node_version.h'));
 const nodedir = process.env.npm_config_nodedir ?? (hasHeaders ? prefix : undefined);
 
-const args = ['rebuild', '--directory', __dirname, '--release', '--loglevel=warn'];
-if (nodedir !== undefined) args.push(`--nodedir=${nodedir}`);
-if (process.argv.includes('--sanitize')) args.push('--', '-Dsanitize=1');
-
-const built = spawnSync('node-gyp', args, { stdio: 'inherit', shell: false });
-if (built.error !== undefined) {
-  console.error(
-    `cannot run node-gyp (${built.error.message}): run this through npm, which brings it along`,
-  );
-  process.exit(1);
+/** Runs node-gyp; ends this process if it fails. */
+function nodeGyp(...args) {
+  const options = ['--directory', __dirname, '--release', '--loglevel=warn'];
+  if (nodedir !== undefined) options.push(`--nodedir=${nodedir}`);
+  const [command, ...more] = args;
+  const built = spawnSync('node-gyp', [command, ...options, ...more], { stdio: 'inherit' });
+  if (built.error !== undefined) {
+    console.error(
+      `cannot run node-gyp (${built.error.message}): run this through npm, which brings it along`,
+    );
+  }
+  if (built.status !== 0) process.exit(built.status ?? 1);
 }
-process.exit(built.status ?? 1);
+
+// The sanitized addon is another file beside the ordinary one, which stays as it is. It is for tests alone (test/sanitize).
+if (process.argv.includes('--sanitize')) {
+  nodeGyp('configure', '--', '-Daddon=dmabufd_sanitized');
+  nodeGyp('build', '--jobs=max');
+} else {
+  nodeGyp('rebuild');
+}

@@ -8,10 +8,11 @@ const { promisify } = require('node:util');
 const run = promisify(execFile);
 
 const source = path.join(__dirname, 'src');
-const files = [source, path.join(__dirname, 'fuzz')].flatMap((directory) =>
-  readdirSync(directory, { recursive: true })
-    .filter((file) => file.endsWith('.cc'))
-    .map((file) => path.join(directory, file)),
+const files = [source, path.join(__dirname, 'fuzz'), path.join(__dirname, 'race')].flatMap(
+  (directory) =>
+    readdirSync(directory, { recursive: true })
+      .filter((file) => file.endsWith('.cc'))
+      .map((file) => path.join(directory, file)),
 );
 const nodePrefix = process.env.npm_config_nodedir ?? path.resolve(process.execPath, '..', '..');
 const nodeAddonApi = path.dirname(require.resolve('node-addon-api/package.json'));

@@ -41,10 +41,11 @@ export async function readCounts(file: string): Promise<Counts> {
 }
 
 /** Runs a program in the project's root with this process's output; answers its exit code. */
-export function run(program: string, args: readonly string[]): Promise<number> {
+export function run(program: string, args: readonly string[], env = process.env): Promise<number> {
   return new Promise((done, fail) => {
     const child = spawn(program, args, {
       cwd: projectRoot,
+      env,
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     child.on('error', fail);
@@ -56,17 +57,19 @@ export function run(program: string, args: readonly string[]): Promise<number> {
 export async function runJest(
   folders: readonly string[],
   jestOptions: readonly string[] = [],
+  env = process.env,
 ): Promise<Counts> {
   const directory = await mkdtemp(join(tmpdir(), 'dmabufd-jest-'));
   try {
     const report = join(directory, 'report.json');
-    const exitCode = await run(process.execPath, [
+    const args = [
       require.resolve('jest/bin/jest'),
       '--json',
       `--outputFile=${report}`,
       ...jestOptions,
       ...folders.map((folder) => join('dist', 'test', folder, '/')),
-    ]);
+    ];
+    const exitCode = await run(process.execPath, args, env);
     const counts = await readCounts(report).catch(() => NO_TESTS);
     const ranNothing = counts.passed + counts.failed === 0;
     return (exitCode !== 0 || ranNothing) && counts.failed === 0

@@ -2,18 +2,27 @@
 /**
  * `npm test`: all tests, here and on a real kernel, and one line at the end that says how many.
  *
- * Unit, native and e2e tests run on this machine, whatever it has. The kernel tests, and the e2e tests once more, run
- * in a VM with a stock kernel that has real dma-bufs (test/kernel); what that needs is got while the others run.
+ * Unit, native and e2e tests run on this machine, whatever it has; then the native ones once more with sanitizers
+ * (test/sanitize), and each fuzz target for some seconds (test/fuzz). The kernel tests, and the e2e tests once more, run in
+ * a VM with a stock kernel that has real dma-bufs (test/kernel). What all that needs is got while the others run.
  */
 import { parseArgs } from 'node:util';
+import { type Clang, findOrInstallClang } from './fuzz/clang';
+import { fuzzAll } from './fuzz/run-targets';
+import { TARGETS } from './fuzz/targets';
 import { add, type Counts, NO_TESTS, runJest } from './jest-run';
 import { runKernelTests } from './kernel/run-in-vm';
 import { type Provision, provision } from './kernel/vm/provision';
+import { runSanitized } from './sanitize/run';
+
+const FUZZ_SECONDS = 10;
+const RACE_SECONDS = 5;
 
 const HELP = `usage: npm test [-- OPTIONS]
 
-Runs the unit, native and e2e tests on this machine, then the kernel tests and the e2e tests in a VM with a
-stock Debian 13 kernel (QEMU, without KVM). As root on Debian it gets QEMU and the kernel by itself.
+Runs the unit, native and e2e tests on this machine, the native tests with sanitizers, each fuzz target for
+${FUZZ_SECONDS} seconds, then the kernel tests and the e2e tests in a VM with a stock Debian 13 kernel (QEMU, without
+KVM). As root on Debian it gets clang, QEMU and the kernel by itself.
 
   --no-vm          leave the VM out; its tests count as skipped
   --forbid-skips   a skipped test is a failure (also: DMABUFD_FORBID_SKIPS=1)
@@ -41,6 +50,18 @@ function say(message: string): void {
   process.stderr.write(`${message}\n`);
 }
 
+/** Each target counts as one test. */
+async function fuzzShortly(provided: Promise<Clang>): Promise<Counts> {
+  const clang = await provided;
+  if (!clang.ready) {
+    say(`fuzzing skipped: ${clang.reason}. To enable it: ${clang.remedy}`);
+    return { ...NO_TESTS, skipped: TARGETS.length };
+  }
+  const results = await fuzzAll(clang.compiler, TARGETS, FUZZ_SECONDS, say);
+  const passed = results.filter(({ finding }) => finding === null).length;
+  return { ...NO_TESTS, passed, failed: results.length - passed };
+}
+
 async function testOnKernel(vm: Promise<Provision>): Promise<Counts> {
   const readiness = await vm;
   if (!readiness.ready) {
@@ -57,9 +78,12 @@ async function main(): Promise<number> {
     return 0;
   }
   const vm = options.vm ? provision({ onProgress: say }) : null;
-  // Its failure is reported where it is awaited, and not before the other tests have had their turn.
-  vm?.catch(() => undefined);
+  // One after the other, since apt lets in one at a time. A failure of the VM's is reported where it is awaited, and not
+  // before the other tests have had their turn.
+  const clang = Promise.allSettled([vm]).then(() => findOrInstallClang(say));
   let counts = await runJest(['unit', 'native', 'e2e']);
+  counts = add(counts, await runSanitized(RACE_SECONDS, say));
+  counts = add(counts, await fuzzShortly(clang));
   if (vm === null) {
     say('kernel tests skipped: --no-vm');
     counts = add(counts, { ...NO_TESTS, skipped: 1 });

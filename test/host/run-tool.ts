@@ -12,6 +12,8 @@ export interface ToolOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** What the tool reads from its standard input; nothing by default. */
   readonly input?: string;
+  /** How many lines of its standard error an error shows; 5 by default. */
+  readonly lastLines?: number;
 }
 
 export function runTool(
@@ -49,7 +51,7 @@ export function runTool(
         resolve(Buffer.concat(stdout));
         return;
       }
-      const words = lastLines(Buffer.concat(stderr).toString(), 5);
+      const words = lastLines(Buffer.concat(stderr).toString(), options.lastLines ?? 5);
       reject(new Error(`${program} failed (${signal ?? `exit code ${code}`}): ${words}`));
     });
   });
