@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import addon from '../../../native';
+import { readFdinfo } from '../../../server/heaps/fdinfo';
 import { bufinfo, countDmaBufs } from '../bufinfo';
 import { EXPORTERS, fdinfo } from './dma-bufs';
 import { kernelCall, PAGE, SYSTEM_HEAP } from './kernel-call';
@@ -39,6 +41,16 @@ describe.each(EXPORTERS)('a dma-buf of $name', ({ allocate, exporterName }) => {
     );
     expect(fdinfo(fd).get('name')).toBe('x'.repeat(31));
     expect(bufinfo()).toContain('x'.repeat(31));
+  });
+
+  it('shows its name last and as it is, line feeds and all: who reads fdinfo believes what came first', async () => {
+    using fd = await allocate(PAGE);
+    addon.setDmaBufName(fd, 'x\nexp_name:\tforged\nsize:\t1');
+    const text = readFileSync(`/proc/self/fdinfo/${fd.number}`, 'utf8');
+    expect(text.endsWith('name:\tx\nexp_name:\tforged\nsize:\t1\n')).toBe(true);
+    expect(readFdinfo(fd).get('exp_name')).toBe(exporterName);
+    expect(readFdinfo(fd).get('size')).toBe(String(PAGE));
+    expect(readFdinfo(fd).get('name')).toBe('x');
   });
 
   it('is counted in debugfs until its last fd and mapping are gone', async () => {

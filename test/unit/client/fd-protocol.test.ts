@@ -94,6 +94,21 @@ describe('the payloads', () => {
     );
   });
 
+  test('are refused with a ProtocolError, and nothing else, whatever bytes came', () => {
+    const bytes = fc.oneof(payload, fc.uint8Array({ minLength: WELCOME_BYTES, maxLength: 48 }));
+    fc.assert(
+      fc.property(bytes, fc.nat(4), (any, count) => {
+        for (const decode of [decodeWelcome, (some: Uint8Array) => decodeBuffers(some, count)]) {
+          try {
+            decode(any);
+          } catch (error) {
+            expect(error).toBeInstanceOf(ProtocolError);
+          }
+        }
+      }),
+    );
+  });
+
   test('an id above 2^53 - 1 is refused and not rounded', () => {
     const bytes = new Uint8Array(BUFFER_BYTES).fill(0xff);
     expect(() => decodeBuffers(bytes, 1)).toThrow('buffer_id: 18446744073709551615 is over');

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import {
   parseAccess,
   parseAudience,
@@ -7,7 +8,24 @@ import {
   parseSize,
   parseTimeToLive,
 } from '../../../../server/control/parse';
+import { DomainError } from '../../../../server/domain/errors';
 import { refusal } from '../domain/fakes';
+
+const uint64 = fc.oneof(
+  fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+  fc.bigInt({ min: 2n ** 53n - 4n, max: 2n ** 53n + 4n }),
+  fc.bigInt({ min: 0n, max: 4n }),
+);
+
+/** Anything else than a refusal is thrown on. */
+function orRefused<T>(parse: () => T): T | 'refused' {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof DomainError) return 'refused';
+    throw error;
+  }
+}
 
 describe('the fields of a request', () => {
   test.each([
@@ -57,5 +75,49 @@ describe('the fields of a request', () => {
 
   test('tell uid 0 from no uid', () => {
     expect(parseAudience({ uid: 0, cgroup: '' }).uid).toBe(0);
+  });
+
+  test('that hold an id hit that id and no other, over all of uint64', () => {
+    fc.assert(
+      fc.property(uint64, (id) => {
+        const parsed = orRefused(() => parseId('buffer_id', String(id)));
+        const isGivable = id >= 1n && id <= BigInt(Number.MAX_SAFE_INTEGER);
+        expect(parsed).toBe(isGivable ? Number(id) : 'refused');
+      }),
+    );
+  });
+
+  test('that hold a size hold it to the byte, over all of uint64', () => {
+    fc.assert(
+      fc.property(uint64, (size) => {
+        const parsed = orRefused(() => parseSize('size_bytes', String(size)));
+        expect(parsed).toBe(size <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(size) : 'refused');
+      }),
+    );
+  });
+
+  test('that hold a duration never shorten it, and take only a proper one above 0', () => {
+    const nanos = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), nanos, (seconds, more) => {
+        const duration = { seconds: String(seconds), nanos: more };
+        const ms = orRefused(() => parseTimeToLive(duration));
+        const isProper = seconds >= 0n && seconds <= 315_576_000_000n && more >= 0 && more < 1e9;
+        if (!isProper || (seconds === 0n && more === 0)) return expect(ms).toBe('refused');
+        expect(ms).toBe(Number(seconds) * 1000 + Math.ceil(more / 1e6));
+      }),
+    );
+  });
+
+  test('that hold a page token take one that was given, and refuse any other text', () => {
+    fc.assert(
+      fc.property(fc.nat(2000), fc.oneof(uint64.map(String), fc.string()), (size, token) => {
+        const page = orRefused(() => parsePage(size, token));
+        if (page === 'refused') return;
+        expect(size).toBeLessThanOrEqual(1000);
+        expect(token === '' ? '0' : token).toBe(String(page.after));
+        expect(Number.isSafeInteger(page.after)).toBe(true);
+      }),
+    );
   });
 });

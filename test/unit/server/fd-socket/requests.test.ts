@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { encodeAdopt, encodeFence } from '../../../../client/fd-protocol';
 import { DomainError } from '../../../../server/domain/errors';
 import { encodeBuffer, encodeReason } from '../../../../server/fd-socket/answers';
 import { checkFdCount, parseAdopt, parseFence } from '../../../../server/fd-socket/requests';
@@ -58,6 +59,21 @@ describe('a request on fd.sock', () => {
   test('for an id that no double holds hits no buffer', async () => {
     expect(await refusal(() => parseFence(fence(2n ** 53n + 1n, 1), 'X'))).toContain('not-found');
     expect(await refusal(() => parseFence(fence(0n, 1), 'X'))).toContain('not-found');
+  });
+
+  test('is read as the client wrote it', async () => {
+    const text = fc
+      .string({ unit: 'binary', maxLength: 31 })
+      .map((any) => any.replaceAll('\0', ''))
+      .filter((any) => Buffer.byteLength(any) <= 31);
+    const bufferId = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+    const mode = fc.constantFrom(...(['read', 'write', 'read-write'] as const).entries());
+    await fc.assert(
+      fc.property(text, bufferId, mode, (name, id, [index, access]) => {
+        expect(parseAdopt(encodeAdopt(name))).toBe(name);
+        expect(parseFence(encodeFence(id, index + 1), 'X')).toEqual({ bufferId: id, mode: access });
+      }),
+    );
   });
 
   test('of any bytes is parsed or refused, and nothing else', async () => {

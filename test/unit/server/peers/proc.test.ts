@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import type { Fd, PeerCredentials } from '../../../../native';
 import { identifyBy, parseCgroup, parseComm, parseStartTime } from '../../../../server/peers/proc';
 import { refusal } from '../domain/fakes';
@@ -84,5 +85,34 @@ describe('a peer', () => {
     expect(parseComm('1 () 2 (x) S')).toBe(') 2 (x');
     expect(parseStartTime(STAT)).toBe(987654);
     expect(parseCgroup('12:devices:/x\n')).toBe('');
+  });
+
+  test('has the start time that the kernel tells, whatever its name looks like', () => {
+    // The kernel's rule: up to 15 bytes and no NUL. Here mostly those that could mislead.
+    const byte = fc.oneof(
+      fc.constantFrom(...Buffer.from('() \n0S')),
+      fc.integer({ min: 1, max: 255 }),
+    );
+    const comm = fc.array(byte, { minLength: 1, maxLength: 15 }).map((bytes) => Buffer.from(bytes));
+    fc.assert(
+      fc.property(comm, fc.nat(), (bytes, startTime) => {
+        const before = `42 (${bytes.toString('latin1')}) S 1 42 42 0 -1 4194304 ${'0 '.repeat(12)}`;
+        const stat = `${before}${startTime} ${'0 '.repeat(20)}\n`;
+        expect(parseStartTime(stat)).toBe(startTime);
+        expect(parseComm(stat)).toBe(bytes.toString('utf8'));
+      }),
+    );
+  });
+
+  test('is in the cgroup of the unified hierarchy, whatever the others are called', () => {
+    const path = fc.string().map((text) => `/${text.replaceAll('\n', '')}`);
+    const others = fc.array(fc.tuple(fc.integer({ min: 1, max: 20 }), path));
+    fc.assert(
+      fc.property(others, path, others, (above, own, below) => {
+        const lines = (entries: [number, string][]) =>
+          entries.map(([id, name]) => `${id}:name=0::${name}:${name}\n`).join('');
+        expect(parseCgroup(`${lines(above)}0::${own}\n${lines(below)}`)).toBe(own);
+      }),
+    );
   });
 });
