@@ -2,7 +2,8 @@
  * `npm run fuzz`: the fuzz targets of native/fuzz for as long as one likes. Exit code 0 says that none of them found
  * anything, 1 that one did, 2 that it could not be run.
  */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { positiveInteger } from '../host/command-line';
 import { findOrInstallClang } from './clang';
 import { fuzzDirectory } from './run-target';
 import { fuzzAll } from './run-targets';
@@ -15,13 +16,6 @@ interface Options {
 
 function say(message: string): void {
   process.stderr.write(`${message}\n`);
-}
-
-function positiveInteger(text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) {
-    throw new InvalidArgumentError('It is a whole number above 0.');
-  }
-  return Number(text);
 }
 
 async function run(options: Options): Promise<void> {

@@ -2,18 +2,12 @@
  * `npm run sanitize`: the native tests on a sanitized addon, then the fd plane under ThreadSanitizer. Exit code 0 says
  * that nothing was found.
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { positiveInteger } from '../host/command-line';
 import { runSanitized } from './run';
 
 function say(message: string): void {
   process.stderr.write(`${message}\n`);
-}
-
-function positiveInteger(text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) {
-    throw new InvalidArgumentError('It is a whole number above 0.');
-  }
-  return Number(text);
 }
 
 new Command('sanitize')

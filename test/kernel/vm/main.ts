@@ -3,7 +3,8 @@
  *
  *     npm run vm -- ls -l /dev/dma_heap
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { positiveInteger } from '../../host/command-line';
 import { runInVm } from './boot';
 import { provision } from './provision';
 
@@ -55,13 +56,6 @@ async function run(command: string[], options: Options): Promise<void> {
     say(error instanceof Error ? error.message : String(error));
     process.exitCode ??= ownFailure;
   }
-}
-
-function positiveInteger(text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) {
-    throw new InvalidArgumentError('It is a whole number above 0.');
-  }
-  return Number(text);
 }
 
 new Command('vm')
