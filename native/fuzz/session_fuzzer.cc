@@ -98,6 +98,7 @@ class World {
     must(((events & EPOLLIN) != 0) == session_->may_read(), "it is woken for what may be read, and for nothing else");
     must(!session_->may_read() || (welcomed_ && !ended()), "nothing is read before WELCOME or after the end");
     must(!session_->may_read() || pending_.size() < DMABUFD_FD_MAX_PENDING, "nothing is read while too much is pending");
+    must(!session_->may_read() || (events & EPOLLOUT) == 0, "nothing is read while an answer waits to be taken");
     must((events & EPOLLOUT) == 0 || !ended(), "nothing is sent after the end");
   }
 
