@@ -43,7 +43,7 @@ type AnyCall = Pick<
 };
 
 /** A client at its own deadline no longer listens, so what we waited for is told a little before. */
-const MAX_HEAD_START_MS = 100;
+const MAX_HEAD_START_MS = 500;
 const HEAD_START_SHARE = 0.1;
 
 /** One call, while it is handled. */

@@ -265,7 +265,7 @@ describe('dmabufctl exits with', () => {
 
   test('7 when it took too long, and says who has it', async () => {
     await buffer.access('write', async () => {
-      const { exitCode, stderr } = await run('--timeout', '1s', 'read', 'show/room');
+      const { exitCode, stderr } = await run('--timeout', '5s', 'read', 'show/room');
       expect(exitCode).toBe(7);
       expect(stderr).toContain(String(process.pid));
     });
