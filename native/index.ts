@@ -132,7 +132,12 @@ export interface StreamListener {
   close(): void;
 }
 
-/** One connection that a {@link StreamListener} accepted; the receiver owns the fd. */
+/**
+ * One connection that a {@link StreamListener} accepted; the receiver owns the fd. No fds are ever attached to its bytes, so
+ * reading or closing it never blocks. Where the kernel lets clients attach them (before Linux 6.16), it is one end of
+ * a socketpair: a thread copies the bytes, ends the connection of a client that attaches fds, and keeps two more fds
+ * open. So ask `peer` who it is, and not the socket.
+ */
 export type OnConnection = (connection: Fd, peer: PeerCredentials) => void;
 
 /** Tells once when an fd becomes readable or writable, without a thread and for any number of fds. */

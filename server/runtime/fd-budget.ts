@@ -3,8 +3,11 @@
  * is given as far as RLIMIT_NOFILE goes; sessions get at most half of it.
  */
 
-/** Its connection, its pidfd, a control connection, and the second fd that watches that. */
-const FDS_PER_SESSION = 4;
+/**
+ * Its connection, its pidfd, a control connection, the second fd that watches that, and two that a relayed one costs more
+ * (before Linux 6.16; a newer kernel has them to spare).
+ */
+const FDS_PER_SESSION = 6;
 /** The process's own, those that come and go with a request, and three for each of 64 connections that wait to be identified. */
 const FDS_OF_THE_PROCESS = 256;
 /** An answer may have as many (SCM_MAX_FD). */

@@ -5,7 +5,7 @@ import { connect, Socket } from 'node:net';
 import { join } from 'node:path';
 import addon, { type Fd, type PeerCredentials, type SystemError } from '../../native';
 import { expectNoFdLeak } from './open-fds';
-import { Directory, TestClient, until } from './sockets';
+import { Directory, listenForFds, TestClient, until } from './sockets';
 
 const PROCESSES = join(__dirname, 'processes');
 
@@ -148,38 +148,44 @@ describe('a listening socket', () => {
     );
   });
 
-  it('hands out each connection with its peer, identified before a byte is read', async () => {
-    using directory = new Directory();
-    const accepted: { connection: Fd; peer: PeerCredentials }[] = [];
-    const listener = addon.acceptStreams(
-      addon.listenUnix('stream', directory.join('s'), 0o600),
-      (connection, peer) => accepted.push({ connection, peer }),
-    );
-    const client = connect(directory.join('s'));
-    await until(() => accepted.length === 1, 'a connection');
-    for (const { connection, peer } of accepted) {
-      expect(peer).toMatchObject({ pid: process.pid, uid: process.getuid?.() });
-      peer.pidfd?.close();
-      const socket = new Socket({ fd: connection.release() });
-      socket.end('hello');
-      const [data] = await once(client, 'data');
-      expect(data.toString()).toBe('hello');
-      client.destroy();
-      await once(socket, 'close');
-    }
-    listener.close();
-    listener.close();
-  });
+  it.each([
+    ['as it is', async (path: string) => addon.listenUnix('stream', path, 0o600)],
+    ['through the relay', listenForFds],
+  ])(
+    'hands out each connection %s, its peer identified before a byte is read',
+    async (_, listen) => {
+      using directory = new Directory();
+      const accepted: { connection: Fd; peer: PeerCredentials }[] = [];
+      const listener = addon.acceptStreams(await listen(directory.join('s')), (connection, peer) =>
+        accepted.push({ connection, peer }),
+      );
+      const client = connect(directory.join('s'));
+      await until(() => accepted.length === 1, 'a connection');
+      for (const { connection, peer } of accepted) {
+        expect(peer).toMatchObject({ pid: process.pid, uid: process.getuid?.() });
+        peer.pidfd?.close();
+        const socket = new Socket({ fd: connection.release() });
+        socket.end('hello');
+        const [data] = await once(client, 'data');
+        expect(data.toString()).toBe('hello');
+        client.destroy();
+        await once(socket, 'close');
+      }
+      listener.close();
+      listener.close();
+    },
+  );
 
-  it('takes what its callback throws for an uncaught exception, and goes on', async () => {
-    using directory = new Directory();
-    const child = spawn(process.execPath, [
-      join(PROCESSES, 'throw-in-callback.js'),
-      directory.join('s'),
-    ]);
-    const [line] = await once(child.stdout, 'data');
-    expect(line.toString()).toContain('uncaught: first, then a second connection');
-  });
+  it.each(['as it is', 'relayed'])(
+    'takes what its callback throws for an uncaught exception, and goes on: a connection %s',
+    async (how) => {
+      using directory = new Directory();
+      const program = join(PROCESSES, 'throw-in-callback.js');
+      const child = spawn(process.execPath, [program, directory.join('s'), how]);
+      const [line] = await once(child.stdout, 'data');
+      expect(line.toString()).toContain('uncaught: first, then a second connection');
+    },
+  );
 });
 
 describe('the watch on an fd', () => {

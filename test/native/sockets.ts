@@ -1,5 +1,7 @@
-/** A private directory with a listening seqpacket socket or an fd plane in it, and clients of it. */
-import { mkdtempSync, rmSync } from 'node:fs';
+/** A private directory with a listening socket or an fd plane in it, and clients of it. */
+import { once } from 'node:events';
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import addon, { type Fd, type SeqpacketSocket, type SystemError } from '../../native';
@@ -24,6 +26,24 @@ export async function until(condition: () => boolean, what: string): Promise<voi
     if (Date.now() > deadline) throw new Error(`in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
+}
+
+/**
+ * A listening stream socket to whose connections anybody may attach fds, on every kernel: one of node's own, which does not
+ * refuse them as `listenUnix` does where it can.
+ */
+export async function listenForFds(path: string): Promise<Fd> {
+  const server = createServer().listen(`${path}.node`);
+  await once(server, 'listening');
+  const handle: unknown = Reflect.get(server, '_handle');
+  if (typeof handle !== 'object' || handle === null) throw new Error('a server without a handle');
+  const nodes = addon.adoptFd(Number(Reflect.get(handle, 'fd')));
+  const listener = nodes.duplicate();
+  nodes.release();
+  renameSync(`${path}.node`, path);
+  server.close();
+  await once(server, 'close');
+  return listener;
 }
 
 /** A client of a seqpacket socket that keeps what it receives. */

@@ -1,8 +1,10 @@
-// What belongs to one JavaScript environment (the main thread, or a worker): the classes it made. There are no globals,
-// so that worker threads may load the addon too.
+// What belongs to one JavaScript environment (the main thread, or a worker): the classes it made, and the relay of the
+// connections that it accepted. There are no globals, so that worker threads may load the addon too.
 #pragma once
 
 #include <napi.h>
+
+#include "relay/stream_relay.h"
 
 namespace dmabufd {
 
@@ -13,6 +15,7 @@ struct Environment {
   Napi::FunctionReference stream_listener_class;
   Napi::FunctionReference fd_watch_class;
   Napi::FunctionReference fd_plane_class;
+  StreamRelay stream_relay{};
 
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 };

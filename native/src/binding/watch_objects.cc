@@ -8,6 +8,7 @@
 #include "binding/fd_object.h"
 #include "binding/peer_value.h"
 #include "socket/peer_credentials.h"
+#include "socket/unix_socket.h"
 
 namespace dmabufd {
 namespace {
@@ -77,6 +78,7 @@ StreamListenerObject::StreamListenerObject(const Napi::CallbackInfo& info)
 
 void StreamListenerObject::open(UniqueFd listener, const Napi::Function& on_connection) {
   on_connection_.emplace(Env(), on_connection);
+  relayed_ = !refuses_fds(listener.get());
   acceptor_ = std::make_unique<Acceptor>(std::move(listener));
   poll_ = std::make_unique<PollHandle>(Env(), acceptor_->listener(), [this](int) { accept_all(); });
   poll_->watch(UV_READABLE);
@@ -92,17 +94,22 @@ void StreamListenerObject::accept_all() {
 
 // Returns false when no connection waits.
 bool StreamListenerObject::accept_one() {
-  const Napi::Env env = Env();
   try {
     UniqueFd connection = acceptor_->accept();
     if (!connection.valid()) return false;
-    PeerCredentials peer = peer_credentials(connection.get());
-    on_connection_->call({FdObject::wrap(env, std::move(connection)), to_js(env, std::move(peer))});
-    return true;
+    hand_out(ClientSocket(std::move(connection)));
   } catch (const SystemError&) {
-    // A connection that cannot be identified is closed; the listener goes on.
-    return true;
+    // A connection that cannot be identified, or relayed, is closed; the listener goes on.
   }
+  return true;
+}
+
+void StreamListenerObject::hand_out(ClientSocket connection) {
+  const Napi::Env env = Env();
+  PeerCredentials peer = peer_credentials(connection.get());
+  UniqueFd socket =
+      relayed_ ? Environment::of(env).stream_relay.relay(std::move(connection)) : connection.release();
+  on_connection_->call({FdObject::wrap(env, std::move(socket)), to_js(env, std::move(peer))});
 }
 
 void StreamListenerObject::close_now() {

@@ -43,9 +43,11 @@ class StreamListenerObject : public Napi::ObjectWrap<StreamListenerObject> {
  private:
   void accept_all();
   bool accept_one();
+  void hand_out(ClientSocket connection);
   void close_now();
   void close(const Napi::CallbackInfo& info);
 
+  bool relayed_ = false;  // whether clients may attach fds, which the relay keeps away
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<PollHandle> poll_;
   std::optional<JsCallback> on_connection_;

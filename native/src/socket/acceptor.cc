@@ -41,7 +41,7 @@ UniqueFd Acceptor::accept() {
 
 void Acceptor::drop_one() {
   spare_.reset();
-  UniqueFd(accept_connection(listener_.get())).reset();
+  (void)ClientSocket(UniqueFd(accept_connection(listener_.get())));
   spare_ = open_spare();
 }
 

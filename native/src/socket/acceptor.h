@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/unique_fd.h"
+#include "socket/client_socket.h"
 
 namespace dmabufd {
 
@@ -18,7 +19,7 @@ class Acceptor {
  private:
   void drop_one();
 
-  UniqueFd listener_;
+  ClientSocket listener_;  // in which connections wait, and in them what their clients have sent already
   UniqueFd spare_;
 };
 

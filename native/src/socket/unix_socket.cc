@@ -28,7 +28,7 @@ UniqueFd make_socket(int type) {
 }
 
 // Nobody sends fds over a stream of ours, and whoever received them would have to close them, which can block for as long as
-// their sender likes. Connections inherit this from the listener (Linux 6.16 and later; before, it cannot be had).
+// their sender likes. Connections inherit this from the listener (Linux 6.16 and later; before, there is StreamRelay).
 void refuse_fds(int socket) {
   const int pass = 0;
   (void)::setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &pass, sizeof(pass));
@@ -45,6 +45,12 @@ UniqueFd listen_unix(int type, const std::string& path, mode_t mode) {
   if (type == SOCK_STREAM) refuse_fds(socket.get());
   check(::listen(socket.get(), kBacklog), "listen");
   return socket;
+}
+
+bool refuses_fds(int listener) {
+  int pass = 1;
+  socklen_t length = sizeof(pass);
+  return ::getsockopt(listener, SOL_SOCKET, SO_PASSRIGHTS, &pass, &length) == 0 && pass == 0;
 }
 
 UniqueFd connect_unix(int type, const std::string& path) {

@@ -13,6 +13,9 @@ namespace dmabufd {
 // exists, ENAMETOOLONG if it is over 107 bytes (unix(7)).
 UniqueFd listen_unix(int type, const std::string& path, mode_t mode);
 
+// Whether the kernel lets nobody attach fds to what is sent to the connections of a listening socket (Linux 6.16, listen_unix()).
+bool refuses_fds(int listener);
+
 // Connects. EAGAIN: the listener's backlog is full.
 UniqueFd connect_unix(int type, const std::string& path);
 

@@ -1,5 +1,5 @@
-"""Sends fd.sock a TCP socket that lingers: what it has to send never goes out, since its peer does not read, and its last
-close sleeps for an hour. That is to be the daemon's close, so this process has to close its own descriptor first.
+"""Sends fd.sock a TCP socket that lingers. Its last close is to be the daemon's, so this process has to close its own
+descriptor first.
 
     linger.py RUNTIME_DIRECTORY OPCODE
 """
@@ -9,25 +9,10 @@ import sys
 import threading
 import time
 
+from lingering import lingering_socket
+
 directory, opcode = sys.argv[1], int(sys.argv[2])
 ADOPT = 4
-
-server = socket.socket()
-server.bind(("127.0.0.1", 0))
-server.listen()
-unread = []
-
-
-def lingering_socket():
-    lingering = socket.create_connection(server.getsockname())
-    unread.append(server.accept()[0])
-    lingering.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 3600))
-    lingering.setblocking(False)
-    try:
-        while True:
-            lingering.send(b"x" * 65536)
-    except BlockingIOError:
-        return lingering
 
 
 def attack():

@@ -6,9 +6,9 @@ describe('the fds of the daemon', () => {
   });
 
   test('are shared between sessions and buffers where they are few', () => {
-    expect(planFds(4096, 1, {})).toEqual({ maxSessions: 480, maxBuffers: 1920 });
-    expect(planFds(4096, 2, {})).toEqual({ maxSessions: 480, maxBuffers: 960 });
-    expect(planFds(1024, 2, { maxSessions: 10 })).toEqual({ maxSessions: 10, maxBuffers: 364 });
+    expect(planFds(4096, 1, {})).toEqual({ maxSessions: 320, maxBuffers: 1920 });
+    expect(planFds(4096, 2, {})).toEqual({ maxSessions: 320, maxBuffers: 960 });
+    expect(planFds(1024, 2, { maxSessions: 10 })).toEqual({ maxSessions: 10, maxBuffers: 354 });
   });
 
   test('are never planned beyond the limit', () => {
@@ -16,7 +16,7 @@ describe('the fds of the daemon', () => {
       maxSessions: 60_000,
       maxBuffers: 60_000,
     });
-    expect(maxSessions * 4 + maxBuffers).toBeLessThanOrEqual(8192);
+    expect(maxSessions * 6 + maxBuffers).toBeLessThanOrEqual(8192);
   });
 
   test('are as many as are asked for where there are more', () => {
