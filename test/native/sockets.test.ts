@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { statSync, writeFileSync } from 'node:fs';
 import { connect, Socket } from 'node:net';
 import { join } from 'node:path';
-import addon, { type Fd, type PeerCredentials, type SystemError } from '../../native';
+import addon, { type Fd, type PeerCredentials, Poll, type SystemError } from '../../native';
 import { expectNoFdLeak } from './open-fds';
 import { Directory, listenForFds, TestClient, until } from './sockets';
 
@@ -175,6 +175,32 @@ describe('a listening socket', () => {
       listener.close();
     },
   );
+
+  it('hands out nobody who has left already', async () => {
+    using directory = new Directory();
+    const path = directory.join('s');
+    const listening = addon.listenUnix('stream', path, 0o600);
+    for (let i = 0; i < 100; i++) {
+      const gone = connect(path);
+      await once(gone, 'connect');
+      gone.destroy();
+      await once(gone, 'close');
+    }
+    const client = connect(path);
+    await once(client, 'connect');
+    const accepted: Fd[] = [];
+    const listener = addon.acceptStreams(listening, (connection, peer) => {
+      peer.pidfd?.close();
+      accepted.push(connection);
+    });
+    await until(() => accepted.length > 0, 'a connection');
+    const [first] = accepted;
+    client.write('the one who is still here');
+    await until(() => first !== undefined && addon.pollNow(first, Poll.IN) === Poll.IN, 'it');
+    for (const connection of accepted) connection.close();
+    client.destroy();
+    listener.close();
+  });
 
   it.each(['as it is', 'relayed'])(
     'takes what its callback throws for an uncaught exception, and goes on: a connection %s',

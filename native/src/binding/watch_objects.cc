@@ -1,6 +1,7 @@
 #include "binding/watch_objects.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <uv.h>
 
 #include "binding/arguments.h"
@@ -13,8 +14,15 @@
 namespace dmabufd {
 namespace {
 
-// How many connections are taken in one turn of the event loop.
-constexpr int kFairShare = 32;
+// How many connections are handed out in one turn of the event loop: each costs JavaScript a good part of a millisecond.
+constexpr int kFairShare = 4;
+// How many are accepted for that, at most.
+constexpr int kMostAccepted = 128;
+
+bool has_hung_up(int socket) {
+  pollfd asked{socket, 0, 0};
+  return ::poll(&asked, 1, 0) == 1 && (asked.revents & POLLHUP) != 0;
+}
 
 }  // namespace
 
@@ -86,26 +94,24 @@ void StreamListenerObject::open(UniqueFd listener, const Napi::Function& on_conn
 }
 
 void StreamListenerObject::accept_all() {
-  for (int i = 0; i < kFairShare && acceptor_ != nullptr; i++) {
-    const Napi::HandleScope scope(Env());
-    if (!accept_one()) return;
+  int handed_out = 0;
+  for (int i = 0; i < kMostAccepted && handed_out < kFairShare && acceptor_ != nullptr; i++) {
+    try {
+      ClientSocket connection(acceptor_->accept());
+      if (!connection.valid()) return;
+      // Whoever connects and leaves at once costs nobody anything, or a storm of them leaves no room for others.
+      if (has_hung_up(connection.get())) continue;
+      handed_out++;
+      hand_out(std::move(connection));
+    } catch (const SystemError&) {
+      // A connection that cannot be identified, or relayed, is closed; the listener goes on.
+    }
   }
-}
-
-// Returns false when no connection waits.
-bool StreamListenerObject::accept_one() {
-  try {
-    UniqueFd connection = acceptor_->accept();
-    if (!connection.valid()) return false;
-    hand_out(ClientSocket(std::move(connection)));
-  } catch (const SystemError&) {
-    // A connection that cannot be identified, or relayed, is closed; the listener goes on.
-  }
-  return true;
 }
 
 void StreamListenerObject::hand_out(ClientSocket connection) {
   const Napi::Env env = Env();
+  const Napi::HandleScope scope(env);
   PeerCredentials peer = peer_credentials(connection.get());
   UniqueFd socket =
       relayed_ ? Environment::of(env).stream_relay.relay(std::move(connection)) : connection.release();

@@ -42,7 +42,6 @@ class StreamListenerObject : public Napi::ObjectWrap<StreamListenerObject> {
 
  private:
   void accept_all();
-  bool accept_one();
   void hand_out(ClientSocket connection);
   void close_now();
   void close(const Napi::CallbackInfo& info);

@@ -19,6 +19,7 @@ class ClientSocket {
   ~ClientSocket();
 
   int get() const { return fd_.get(); }
+  bool valid() const { return fd_.valid(); }
 
   // Gives the descriptor up, to be closed as any other: for a socket that takes no fds.
   [[nodiscard]] UniqueFd release() { return std::move(fd_); }
