@@ -1,0 +1,123 @@
+/** Attackers in processes of their own, as a user of their own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { extname, join } from 'node:path';
+import { projectRoot } from '../../jest-run';
+import type { DaemonProcess } from '../daemon-process';
+import { patience } from '../slowness';
+
+export const ATTACKER_UID = 4100;
+
+// tsc copies no Python: it is where it was written. It is there, since the addon's build needs it.
+const FOLDER = join(projectRoot, 'test', 'e2e', 'hostile', 'processes');
+
+/** One or more processes of one attack, under way. */
+export class Attack implements AsyncDisposable {
+  private constructor(private readonly attackers: readonly Attacker[]) {}
+
+  /** Starts them as `ATTACKER_UID` and waits until each has said that it is under way. */
+  static async start(
+    daemon: DaemonProcess,
+    program: string,
+    args: readonly (string | number)[] = [],
+    { processes = 1, uid = ATTACKER_UID } = {},
+  ): Promise<Attack> {
+    const { runtimeDirectory } = daemon;
+    const all = [runtimeDirectory, uid, ...args].map(String);
+    const attackers = Array.from({ length: processes }, () => new Attacker(program, all));
+    const attack = new Attack(attackers);
+    try {
+      await Promise.all(attackers.map((attacker) => attacker.saidSomething()));
+    } catch (error) {
+      await attack.end();
+      throw error;
+    }
+    return attack;
+  }
+
+  /** What they have said since, line by line. */
+  get said(): string[] {
+    return this.attackers.flatMap(({ lines }) => lines.slice(1));
+  }
+
+  get pids(): number[] {
+    return this.attackers.map(({ pid }) => pid);
+  }
+
+  /** Waits until they have done what they came for. Rejects if one failed. */
+  async finished(): Promise<void> {
+    await Promise.all(this.attackers.map((attacker) => attacker.finished()));
+  }
+
+  /** `kill -9`. Rejects if one had ended before by itself and not well. */
+  async end(): Promise<void> {
+    await Promise.all(this.attackers.map((attacker) => attacker.end()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end();
+  }
+}
+
+class Attacker {
+  private readonly process: ChildProcess;
+  private output = '';
+  private complaints = '';
+
+  constructor(program: string, args: readonly string[]) {
+    const path = join(FOLDER, program);
+    const [command, first] = extname(program) === '.py' ? ['python3', [path]] : [program, []];
+    this.process = spawn(command, [...first, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
+    });
+    this.process.stdout?.on('data', (chunk: Buffer) => {
+      this.output += chunk.toString();
+    });
+    this.process.stderr?.on('data', (chunk: Buffer) => {
+      this.complaints += chunk.toString();
+    });
+  }
+
+  get pid(): number {
+    return this.process.pid ?? 0;
+  }
+
+  get lines(): string[] {
+    return this.output.trimEnd().split('\n');
+  }
+
+  async saidSomething(): Promise<void> {
+    if (this.output !== '' || this.process.stdout === null) return;
+    const signal = AbortSignal.timeout(patience());
+    await Promise.race([
+      once(this.process.stdout, 'data', { signal }),
+      once(this.process, 'close').then(() => this.requireSuccess()),
+    ]);
+  }
+
+  async finished(): Promise<void> {
+    if (!this.hasEnded) {
+      await once(this.process, 'close', { signal: AbortSignal.timeout(patience(60_000)) });
+    }
+    this.requireSuccess();
+  }
+
+  async end(): Promise<void> {
+    if (this.process.signalCode === 'SIGKILL') return;
+    if (this.hasEnded) return this.requireSuccess();
+    const gone = once(this.process, 'close');
+    this.process.kill('SIGKILL');
+    await gone;
+  }
+
+  private get hasEnded(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
+  }
+
+  private requireSuccess(): void {
+    const { exitCode, signalCode } = this.process;
+    if (exitCode === 0) return;
+    throw new Error(`an attacker failed (${exitCode ?? signalCode}): ${this.complaints}`);
+  }
+}
