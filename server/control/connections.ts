@@ -1,7 +1,7 @@
 /**
  * Connections to control.sock. Each is accepted and its peer identified before a byte of it is read; then it is injected
- * into grpc-js under a name of its own, by which a call finds its peer again. Their number is bounded. One that does not
- * begin to speak HTTP/2 in time is closed, and so is one whose peer has hung up unnoticed: once nghttp2 has
+ * into grpc-js under a name of its own, by which a call finds its peer again. Their number is bounded, and they are read from
+ * in turns (paced-connection.ts). One that does not begin to speak HTTP/2 in time is closed, and so is one whose peer has hung up unnoticed: once nghttp2 has
  * answered a protocol error with GOAWAY, node reads the socket no more and would keep it for ever.
  */
 import { Socket } from 'node:net';
@@ -18,6 +18,8 @@ import type { Peer } from '../domain/peer';
 import type { Charge } from '../domain/quota';
 import type { Log } from '../log';
 import type { Identify } from '../peers/proc';
+import { PacedConnection } from './paced-connection';
+import { Turns } from './turns';
 
 /** The client connection preface (RFC 9113, 3.4) and the header of the SETTINGS frame that must follow. */
 const PREFACE_BYTES = 24 + 9;
@@ -41,6 +43,7 @@ export class Connections {
   private sweeper: NodeJS.Timeout | undefined;
   private listener: StreamListener | null = null;
   private accepted = 0;
+  private readonly turns = new Turns();
 
   constructor(
     private readonly addon: Pick<NativeAddon, 'acceptStreams' | 'pollNow'>,
@@ -104,8 +107,6 @@ export class Connections {
     const name = `connection-${this.accepted}`;
     const { pid, uid } = peer;
     const log = this.log.child({ connection: name, peer: { pid, uid } });
-    // What call.getPeer() answers; a Unix socket has no address of its own.
-    Object.defineProperty(socket, 'remoteAddress', { value: name });
     this.connections.set(name, { peer, socket, probe, hasHungUp: false });
     const deadline = setTimeout(() => {
       if (socket.bytesRead >= PREFACE_BYTES) return;
@@ -121,7 +122,7 @@ export class Connections {
       log.debug('control connection closed');
     });
     log.debug('control connection opened');
-    this.injector.injectConnection(socket);
+    this.injector.injectConnection(new PacedConnection(socket, name, this.turns, charge.account));
   }
 
   private sweep(): void {

@@ -12,6 +12,7 @@ import { daemonService } from './daemon-service';
 import { eventService } from './event-service';
 import { addHealth } from './health';
 import { heapService } from './heap-service';
+import { nameConnections } from './paced-connection';
 import { type PolicyPort, policyService } from './policy-service';
 import { addReflection } from './reflection';
 import { shareService } from './share-service';
@@ -50,6 +51,7 @@ export function createControlServer(
   const names = ['', ...Object.values(services).flatMap(serviceName)];
   const health = addHealth(server, names);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  nameConnections(server);
   return {
     injector,
     drain(graceMs) {

@@ -9,7 +9,7 @@ describeAsRoot('while control.sock is flooded, an honest client works on', () =>
   });
   afterAll(() => siege?.[Symbol.asyncDispose]());
 
-  // 128 calls at once on each of 64 connections, from four processes.
+  // 128 calls at once on each of 64 connections, from two processes.
   test.each([
     ['calls that are answered', 'status'],
     ['allocations', 'allocate'],
@@ -20,7 +20,7 @@ describeAsRoot('while control.sock is flooded, an honest client works on', () =>
     ['methods that do not exist', 'unknown'],
   ])('with %s', async (_, attack) => {
     await siege.withstands(() =>
-      Attack.start(siege.daemon, 'call_flood.py', [attack], { processes: 4 }),
+      Attack.start(siege.daemon, 'call_flood.py', [attack], { processes: 2 }),
     );
   });
 });

@@ -5,7 +5,7 @@
 import { chmodSync, readdirSync, readFileSync } from 'node:fs';
 import type { LedgerTotals } from '../../../client';
 import { DaemonProcess } from '../daemon-process';
-import { eventually } from '../slowness';
+import { eventually, patience } from '../slowness';
 import type { Attack } from './attack';
 import { HonestClient } from './honest-client';
 
@@ -13,6 +13,9 @@ export const HONEST_UID = 4001;
 
 /** Only root can be several users. Elsewhere these tests say that they were skipped. */
 export const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
+
+// Each test has what it waits for by its own deadlines.
+jest.setTimeout(patience(120_000));
 
 /** Rounds of the honest client beside an attack. */
 const ROUNDS = 3;
@@ -64,7 +67,7 @@ export class Siege implements AsyncDisposable {
     const afterBytes = this.residentBytes();
     const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
     const { currentTestName } = expect.getState();
-    process.stderr.write(`${currentTestName}: ${mib(beforeBytes)}, then ${mib(afterBytes)}\n`);
+    process.stderr.write(`${currentTestName}: ${mib(beforeBytes)}, again ${mib(afterBytes)}\n`);
     expect(afterBytes - beforeBytes).toBeLessThan(MAX_GROWTH_BYTES);
   }
 
@@ -112,7 +115,7 @@ export class Siege implements AsyncDisposable {
       await this.honest.pause();
     }
     const { errors, longestMs } = this.honest.report;
-    process.stderr.write(`the honest client's longest call: ${Math.round(longestMs)} ms\n`);
+    process.stderr.write(`the longest call of the honest client: ${Math.round(longestMs)} ms\n`);
     expect(errors).toEqual([]);
   }
 

@@ -8,7 +8,7 @@ import struct
 import http2
 import peer
 
-CONNECTIONS = 16
+CONNECTIONS = 32
 CALLS = 128
 
 directory, (attack,) = peer.begin()

@@ -104,20 +104,19 @@ async function own(beginning: Beginning): Promise<void> {
   for (;;) {
     tell(true);
     await once(process, 'message');
-    let told = once(process, 'message');
-    let isTold = false;
-    told = told.then((message) => {
-      isTold = true;
-      return message;
+    errors.length = 0;
+    longestMs = 0;
+    let isToPause = false;
+    process.once('message', () => {
+      isToPause = true;
     });
-    while (!isTold) {
+    while (!isToPause) {
       await work(broker, reader, boundMs).catch((error: Error) => {
         if (errors.length < MAX_ERRORS_TOLD) errors.push(error.message);
       });
       rounds += 1;
       tell(false);
     }
-    await told;
   }
 }
 

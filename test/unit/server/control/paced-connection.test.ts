@@ -1,0 +1,80 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PacedConnection } from '../../../../server/control/paced-connection';
+import { Turns } from '../../../../server/control/turns';
+
+describe('a paced connection', () => {
+  let directory: string;
+  let server: Server;
+  const sockets: Socket[] = [];
+  const turns = new Turns();
+
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'paced-'));
+    server = createServer().listen(join(directory, 'socket'));
+    await once(server, 'listening');
+  });
+  afterAll(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  async function pair(account: string): Promise<{ client: Socket; connection: PacedConnection }> {
+    const accepted = once(server, 'connection');
+    const client = connect(join(directory, 'socket'));
+    sockets.push(client);
+    const [socket] = await accepted;
+    if (!(socket instanceof Socket)) throw new Error('no socket');
+    return { client, connection: new PacedConnection(socket, account, turns, account) };
+  }
+
+  test('passes on all bytes, in order, and the end', async () => {
+    const { client, connection } = await pair('alice');
+    const sent = Buffer.from(Array.from({ length: 100_000 }, (_, i) => i % 251));
+    client.end(sent);
+    const received: Buffer[] = [];
+    for await (const piece of connection) received.push(piece);
+    expect(Buffer.concat(received).equals(sent)).toBe(true);
+  });
+
+  test('sends what is written to it, and ends', async () => {
+    const { client, connection } = await pair('alice');
+    connection.write('one');
+    connection.end('two');
+    let received = '';
+    client.on('data', (piece) => {
+      received += piece.toString();
+    });
+    await once(client, 'end');
+    expect(received).toBe('onetwo');
+  });
+
+  test('lets another account be heard in between, however much it is sent', async () => {
+    const busy = await pair('alice');
+    const quiet = await pair('bob');
+    let readOfBusy = 0;
+    let readOfBusyWhenQuietWasHeard = Number.NaN;
+    busy.connection.on('data', (piece: Buffer) => {
+      readOfBusy += piece.length;
+      if (readOfBusy === piece.length) quiet.client.write('x');
+    });
+    quiet.connection.on('data', () => {
+      readOfBusyWhenQuietWasHeard = readOfBusy;
+    });
+    busy.client.write(Buffer.alloc(60_000));
+    while (readOfBusy < 60_000) await once(busy.connection, 'data');
+    expect(readOfBusyWhenQuietWasHeard).toBeLessThan(60_000);
+  });
+
+  test('ends with its socket', async () => {
+    const { client, connection } = await pair('alice');
+    connection.resume();
+    client.destroy();
+    await once(connection, 'close');
+    expect(connection.destroyed).toBe(true);
+  });
+});
