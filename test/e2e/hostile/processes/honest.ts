@@ -126,7 +126,7 @@ async function readAll(beginning: Beginning): Promise<void> {
   process.send?.('ready');
   process.on('message', (name: string) => {
     longestMs = 0;
-    read(beginning, name)
+    void read(beginning, name)
       .then(() => null, String)
       .then((error) => process.send?.({ error, longestMs }));
   });
