@@ -25,7 +25,7 @@ import { Turns } from './turns';
 const PREFACE_BYTES = 24 + 9;
 const PREFACE_TIMEOUT_MS = 5_000;
 /** A hang-up that is seen twice is not being dealt with. */
-const SWEEP_INTERVAL_MS = 5_000;
+const SWEEP_INTERVAL_MS = 1_000;
 
 interface Connection {
   readonly peer: Peer;

@@ -1,7 +1,8 @@
 /** Attackers in processes of their own, as a user of their own. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { projectRoot } from '../../jest-run';
 import type { DaemonProcess } from '../daemon-process';
 import { patience } from '../slowness';
@@ -10,6 +11,15 @@ export const ATTACKER_UID = 4100;
 
 // tsc copies no Python: it is where it was written. It is there, since the addon's build needs it.
 const FOLDER = join(projectRoot, 'test', 'e2e', 'hostile', 'processes');
+
+/** Compiles one that is written in C into the daemon's directory. Answers the program. */
+export async function compiled(daemon: DaemonProcess, source: string): Promise<string> {
+  const program = join(daemon.directory, basename(source, '.c'));
+  const strict = ['-std=gnu11', '-O1', '-Wall', '-Wextra', '-Werror'];
+  const include = ['-I', join(projectRoot, 'proto')];
+  await promisify(execFile)('cc', [...strict, ...include, '-o', program, join(FOLDER, source)]);
+  return program;
+}
 
 /** One or more processes of one attack, under way. */
 export class Attack implements AsyncDisposable {

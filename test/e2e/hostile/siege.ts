@@ -72,7 +72,7 @@ export class Siege implements AsyncDisposable {
   }
 
   async withstandsOnce(begin: () => Promise<Attack>): Promise<void> {
-    await this.withHonestClient(async () => {
+    await this.worksBeside(async () => {
       await using attack = await begin();
       await this.honest.rounds(ROUNDS);
       await attack.end();
@@ -106,7 +106,8 @@ export class Siege implements AsyncDisposable {
     await this.daemon[Symbol.asyncDispose]();
   }
 
-  private async withHonestClient(during: () => Promise<void>): Promise<void> {
+  /** Does something while the honest client works, which must notice nothing. */
+  async worksBeside(during: () => Promise<void>): Promise<void> {
     this.honest.work();
     await this.honest.rounds(1);
     try {

@@ -10,12 +10,22 @@ import { patience } from '../slowness';
 export interface Theft {
   readonly controlSocket: string;
   readonly tokenHex: string;
+  /** Whom to become before. */
+  readonly uid?: number;
 }
 
-process.once('message', async ({ controlSocket, tokenHex }: Theft) => {
+function become(uid: number): void {
+  process.setgroups?.([]);
+  process.setgid?.(uid);
+  process.setuid?.(uid);
+}
+
+process.once('message', async ({ controlSocket, tokenHex, uid }: Theft) => {
   const control = new ControlConnection(controlSocket, Buffer.from(tokenHex, 'hex'));
   const limits = new CallLimits({ timeoutMs: patience() });
   try {
+    // Only now: another user may not be able to read what is loaded until here.
+    if (uid !== undefined) become(uid);
     await control.call(control.methods.buffers.AllocateBuffer, { sizeBytes: 4096 }, limits);
     process.send?.('OK');
   } catch (error) {
