@@ -7,6 +7,7 @@ import type { LedgerTotals } from '../../../client';
 import { DaemonProcess } from '../daemon-process';
 import { eventually, patience } from '../slowness';
 import type { Attack } from './attack';
+import { type Denial, denialsIn } from './audit-log';
 import { HonestClient } from './honest-client';
 
 export const HONEST_UID = 4001;
@@ -21,19 +22,6 @@ jest.setTimeout(patience(120_000));
 const ROUNDS = 3;
 /** The garbage collector takes its time; what grows with each attack would pass any bound. */
 const MAX_GROWTH_BYTES = 256 * 2 ** 20;
-
-/** What is written down of a refusal. */
-export interface Denial {
-  readonly level: number;
-  readonly action: string;
-  readonly outcome: string;
-  readonly code: string;
-  readonly reason: string;
-  readonly peer: { readonly pid: number; readonly uid: number };
-  readonly account: string;
-  readonly rule: string;
-  readonly details: Readonly<Record<string, unknown>>;
-}
 
 /** A daemon that nobody uses but the honest client, which is paused. */
 interface AtRest {
@@ -92,13 +80,7 @@ export class Siege implements AsyncDisposable {
 
   /** The refusals in the audit log. */
   denials(): Denial[] {
-    return this.daemon.log
-      .split('\n')
-      .filter((line) => line.includes('"outcome":"deny"'))
-      .map((line) => {
-        const denial: Denial = JSON.parse(line);
-        return denial;
-      });
+    return denialsIn(this.daemon.log);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

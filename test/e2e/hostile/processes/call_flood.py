@@ -3,7 +3,6 @@
     call_flood.py DIRECTORY UID ATTACK
 """
 import select
-import struct
 
 import http2
 import peer
@@ -15,22 +14,14 @@ directory, (attack,) = peer.begin()
 session, token = peer.connect(directory)
 
 
-def varint(number):
-    encoded = b""
-    while number >= 128:
-        encoded += bytes([number % 128 + 128])
-        number //= 128
-    return encoded + bytes([number])
-
-
 def unary():
     """The path and the message of the call that is repeated."""
     if attack == "status":
         return "/dmabufd.v1.DaemonService/GetDaemonStatus", b""
     if attack == "allocate":
-        return "/dmabufd.v1.BufferService/AllocateBuffer", b"\x10" + varint(4096)
+        return "/dmabufd.v1.BufferService/AllocateBuffer", b"\x10" + http2.varint(4096)
     if attack == "list":
-        return "/dmabufd.v1.BufferService/ListBuffers", b"\x08" + varint(1000)
+        return "/dmabufd.v1.BufferService/ListBuffers", b"\x08" + http2.varint(1000)
     if attack == "watch":
         return "/dmabufd.v1.EventService/WatchEvents", b""
     if attack == "denied":

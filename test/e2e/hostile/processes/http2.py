@@ -63,6 +63,15 @@ def message(bytes_=b"", compressed=0, length=None):
     return struct.pack(">BI", compressed, len(bytes_) if length is None else length) + bytes_
 
 
+def varint(number):
+    """A number as protobuf has it."""
+    encoded = b""
+    while number >= 128:
+        encoded += bytes([number % 128 + 128])
+        number //= 128
+    return encoded + bytes([number])
+
+
 def call(stream, block, body):
     """A unary call, whole."""
     return frame(HEADERS, END_HEADERS, stream, block) + frame(DATA, END_STREAM, stream, body)
