@@ -15,6 +15,7 @@ import {
 import type { MethodDefinition } from '@grpc/proto-loader';
 import { loadContract, SESSION_METADATA_KEY } from '../proto';
 import { type CallLimits, timedOut, waitWithin } from './call-limits';
+import { onceQueued } from './connect-queue';
 import { DmabufdError, errorOfCall } from './errors';
 
 /** One rpc: what goes in, and what comes out. The other two types are the daemon's side of it. */
@@ -77,6 +78,30 @@ export class ControlConnection {
     limits: CallLimits,
   ): Promise<Response> {
     const what = nameOf(method);
+    return onceQueued(limits, what, () => this.#call(method, request, limits, what));
+  }
+
+  /** Opens a stream and waits for its header, which says that it has begun. It has no deadline after that. */
+  stream<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    limits: CallLimits,
+  ): Promise<ClientReadableStream<Response>> {
+    const what = nameOf(method);
+    return onceQueued(limits, what, () => this.#stream(method, request, limits, what));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#client.close();
+  }
+
+  #call<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    limits: CallLimits,
+    what: string,
+  ): Promise<Response> {
     return waitWithin<Response>({
       limits,
       what,
@@ -107,15 +132,15 @@ export class ControlConnection {
     });
   }
 
-  /** Opens a stream and waits for its header, which says that it has begun. It has no deadline after that. */
-  stream<Request, Response>(
+  #stream<Request, Response>(
     method: Method<Request, Response>,
     request: Request,
     limits: CallLimits,
+    what: string,
   ): Promise<ClientReadableStream<Response>> {
     return waitWithin<ClientReadableStream<Response>>({
       limits,
-      what: nameOf(method),
+      what,
       start: (resolve, reject) => {
         const client = this.#client;
         const stream = client.makeServerStreamRequest(
@@ -133,11 +158,6 @@ export class ControlConnection {
         return () => stream.cancel();
       },
     });
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#client.close();
   }
 
   #newClient(): Client {

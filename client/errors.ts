@@ -51,6 +51,9 @@ export class ConnectionLostError extends DmabufdError {
   }
 }
 
+/** The daemon's queue of connections is full, so that nothing of a call has reached it: it can be made again. */
+export class QueueFullError extends ConnectionLostError {}
+
 /** The error for a status number of either socket. */
 export function errorOfStatus(status: number, message: string, cause?: unknown): DmabufdError {
   const options = cause === undefined ? undefined : { cause };
@@ -95,6 +98,8 @@ export function errorOfConnect(code: string | undefined, path: string, cause: un
       return new ConnectionLostError(`no dmabufd listens at ${path} any more: start it again`, {
         cause,
       });
+    case 'EAGAIN':
+      return new QueueFullError(`too many wait to connect to ${path}`, { cause });
     case 'EACCES':
     case 'EPERM': {
       const advice = 'see its owner, group and mode';

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import type { Fd, NativeAddon } from '../native';
 import { CONTROL_SOCKET_NAME, FD_SOCKET_NAME } from '../proto';
 import { Opcode } from '../proto/fd-numbers';
-import { type CallLimits, pause } from './call-limits';
+import type { CallLimits } from './call-limits';
+import { onceQueued } from './connect-queue';
 import { ControlConnection } from './control-connection';
 import { DmabufdError, errorOfConnect, systemErrorCode } from './errors';
 import { FdConnection } from './fd-connection';
@@ -17,9 +18,6 @@ import {
   encodeFence,
   type FetchedBuffer,
 } from './fd-protocol';
-
-/** How long to wait before connecting again when the daemon's queue of connections is full. */
-const BACKLOG_PAUSE_MS = 5;
 
 /** A buffer's fd, as FETCH brought it. */
 export interface Fetched extends FetchedBuffer {
@@ -136,15 +134,13 @@ async function connectWithin(
   path: string,
   limits: CallLimits,
 ): Promise<FdConnection> {
-  for (;;) {
+  return onceQueued(limits, `connecting to ${path}`, async () => {
     try {
       return await FdConnection.open(connect, path, limits);
     } catch (error) {
-      const code = systemErrorCode(error);
-      if (code !== 'EAGAIN') throw errorOfConnect(code, path, error);
-      await pause(BACKLOG_PAUSE_MS, limits, `connecting to ${path}`);
+      throw errorOfConnect(systemErrorCode(error), path, error);
     }
-  }
+  });
 }
 
 function encodeLabel(label: string): Uint8Array {

@@ -80,6 +80,12 @@ export class Connections {
   }
 
   private accept(fd: Fd, credentials: PeerCredentials): void {
+    // Whoever only connects and leaves is to cost as little as it costs him: others wait in the same queue.
+    if ((this.addon.pollNow(fd, 0) & Poll.HUP) !== 0) {
+      credentials.pidfd?.close();
+      fd.close();
+      return;
+    }
     try {
       const peer = this.identify(credentials);
       const charge = this.admit(peer);
