@@ -21,6 +21,7 @@
         "src/relay/stream_relay.cc",
         "src/fd_plane/fd_plane.cc",
         "src/fd_plane/fds_in_flight.cc",
+        "src/fd_plane/interrupts.cc",
         "src/fd_plane/receiver.cc",
         "src/fd_plane/request.cc",
         "src/fd_plane/session.cc",

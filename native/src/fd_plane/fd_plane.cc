@@ -25,6 +25,8 @@ constexpr uint64_t pidfd_tag(uint64_t session) { return (session << 1) | 1; }
 constexpr int kMaxEvents = 64;
 // How many datagrams one session may have in a row before the others have their turn.
 constexpr int kFairShare = 32;
+// How often it is looked at what waits for a thread of the receiver.
+constexpr int kReviewMs = 1000;
 // How many connections may wait for the main thread to take them. More wait in the listener's backlog.
 constexpr size_t kMaxUntaken = 64;
 
@@ -57,7 +59,7 @@ void FdPlane::stop() noexcept {
   const Lock lock(mutex_);
   for (auto& [id, session] : sessions_) {
     session->dismiss(DMABUFD_FD_UNAVAILABLE, "the daemon stops");
-    receiver_.dispose(session->shared_socket());
+    receiver_.dispose(session->user(), session->shared_socket());
   }
   sessions_.clear();
   abandoned_.clear();
@@ -126,7 +128,7 @@ void FdPlane::take_connection(std::vector<FdPlaneArrival>& taken) {
   connections_.pop_front();
   Session& session = *sessions_.at(next.session);
   const size_t heard_of = sessions_.size() - connections_.size() + abandoned_.size() + unbooked_ends_;
-  if (heard_of + receiver_.busy() > limits_.max_sessions) {
+  if (heard_of > limits_.max_sessions) {
     return session.dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED, "the daemon has its " + std::to_string(limits_.max_sessions) +
                                                               " sessions; try again later");
   }
@@ -154,6 +156,12 @@ void FdPlane::watch(int fd, uint64_t tag, uint32_t events) {
   check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
 }
 
+// A thread of the receiver may keep the connection open for longer: it is watched no more.
+void FdPlane::dispose(uid_t user, const SharedFd& socket) {
+  (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket->get(), nullptr);  // fails if it never was
+  receiver_.dispose(user, socket);
+}
+
 void FdPlane::rearm(Session& session) {
   const uint32_t wanted = session.wanted_events();
   if (wanted == session.armed_events()) return;
@@ -167,9 +175,11 @@ void FdPlane::rearm(Session& session) {
 void FdPlane::run() {
   epoll_event events[kMaxEvents];
   while (!stopping_) {
+    const int timeout = receiver_.has_waiting() ? kReviewMs : -1;
     const int count =
-        check(retry_interrupted([&] { return ::epoll_wait(epoll_.get(), events, kMaxEvents, -1); }), "epoll_wait");
+        check(retry_interrupted([&] { return ::epoll_wait(epoll_.get(), events, kMaxEvents, timeout); }), "epoll_wait");
     for (int i = 0; i < count; i++) handle(events[i].data.u64, events[i].events);
+    if (timeout >= 0) give_up_receives();
   }
 }
 
@@ -205,14 +215,19 @@ void FdPlane::accept_one(const SharedFd& socket) {
     add_session(socket);
   } catch (const SystemError&) {
     // It was gone before it could be identified, or there is no fd left to watch it with.
-    receiver_.dispose(socket);
+    dispose(peer_uid(socket->get()), socket);
   }
 }
 
 void FdPlane::add_session(const SharedFd& socket) {
   PeerCredentials peer = peer_credentials(socket->get());
   const Lock lock(mutex_);
-  auto session = std::make_unique<Session>(++last_session_, socket, duplicate(peer.pidfd));
+  auto session = std::make_unique<Session>(++last_session_, peer.uid, socket, duplicate(peer.pidfd));
+  if (receiver_.is_clogged(peer.uid)) {
+    session->dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED, "what earlier connections of uid " + std::to_string(peer.uid) +
+                                                        " brought is still being closed; try again later");
+    return receiver_.dispose(peer.uid, socket);
+  }
   const uint64_t id = session->id();
   watch(session->socket(), socket_tag(id), 0);
   if (session->pidfd() >= 0) watch(session->pidfd(), pidfd_tag(id), EPOLLIN);
@@ -272,11 +287,14 @@ void FdPlane::read_from(Session& session) {
 }
 
 void FdPlane::receive_elsewhere(Session& session) {
-  try {
-    receiver_.receive(session.id(), session.shared_socket());
-    session.set_receiving(true);
-  } catch (const std::system_error&) {
-    session.dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED, "the daemon cannot receive fds now; try again later");
+  receiver_.receive(session.id(), session.user(), session.shared_socket());
+  session.set_receiving(true);
+}
+
+void FdPlane::give_up_receives() {
+  for (const uint64_t session : receiver_.give_up()) {
+    dismiss(session, DMABUFD_FD_RESOURCE_EXHAUSTED,
+            "the files that other processes of this user sent do not let go of the daemon; try again later");
   }
 }
 
@@ -333,7 +351,7 @@ void FdPlane::end(Session& session, const std::string& reason) {
   const uint64_t id = session.id();
   const bool heard_of = session.is_heard_of();
   const std::string why = session.end_reason().empty() ? reason : session.end_reason();
-  receiver_.dispose(session.shared_socket());
+  dispose(session.user(), session.shared_socket());
   await_arrival(id, session.take_fds_in_flight());
   sessions_.erase(id);
   // Of a session that the main thread has not heard of it never hears: whoever only connects and leaves costs it nothing.
@@ -347,10 +365,7 @@ void FdPlane::end(Session& session, const std::string& reason) {
 // it, or closing its end, makes the connection writable: each time counts, so edge-triggered.
 void FdPlane::await_arrival(uint64_t session, std::unique_ptr<FdsInFlight> fds) {
   if (fds == nullptr || fds->recount()) return;
-  epoll_event event{};
-  event.events = EPOLLOUT | EPOLLET;
-  event.data.u64 = socket_tag(session);
-  check(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fds->connection(), &event), "epoll_ctl");
+  watch(fds->connection(), socket_tag(session), EPOLLOUT | EPOLLET);
   fds->abandon();
   abandoned_.emplace(session, std::move(fds));
 }

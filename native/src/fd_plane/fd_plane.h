@@ -97,9 +97,11 @@ class FdPlane {
   void add_session(const SharedFd& socket);
   void read_from(Session& session);
   void receive_elsewhere(Session& session);
+  void give_up_receives();
   void take_deliveries();
   void take_delivery(Session& session, Delivery delivery);
   void serve(Session& session, const Request& request, std::vector<UniqueFd> fds);
+  void dispose(uid_t user, const SharedFd& socket);
   void end(Session& session, const std::string& reason);
   void await_arrival(uint64_t session, std::unique_ptr<FdsInFlight> fds);
   void recount(uint64_t ended_session);

@@ -4,10 +4,17 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <mutex>
+#include <optional>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
 
 #include "dmabufd_fd.h"
+#include "fd_plane/interrupts.h"
 #include "fd_plane/quiet_thread.h"
 #include "kernel/fd_description.h"
 #include "kernel/system_error.h"
@@ -15,10 +22,18 @@
 namespace dmabufd {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+// How many threads one user may keep busy.
+constexpr size_t kMaxThreads = 16;
+// How much may wait for them before the user is told to stop.
+constexpr size_t kMaxWaiting = 64;
+constexpr std::chrono::seconds kPatience{1};
+// Of a client that sends without being heard, more datagrams than fit into a socket's buffer by default.
+constexpr unsigned kDiscardedAtOnce = 512;
+
 const char* kind_for_people(int fd) {
-  struct stat status {};
-  if (::fstat(fd, &status) < 0) return "a file that cannot be looked at";
-  switch (status.st_mode & S_IFMT) {
+  switch (file_type(fd)) {
     case S_IFREG:
       return "a regular file";
     case S_IFDIR:
@@ -40,10 +55,10 @@ const char* kind_for_people(int fd) {
 std::string harm_in(int fd) {
   try {
     if (describe_fd(fd).kind != FdKind::kOther) return {};
+    return kind_for_people(fd);
   } catch (const SystemError&) {
     return "a file that cannot be looked at";
   }
-  return kind_for_people(fd);
 }
 
 Delivery receive_one(uint64_t session, int socket) {
@@ -70,40 +85,52 @@ Delivery receive_one(uint64_t session, int socket) {
   return delivery;
 }
 
-// Reads what the client has sent and not been heard for, since closing a Unix socket with unread data makes the client lose the
-// GOODBYE to an ECONNRESET. The socket is shut down, so nothing new comes.
-void discard_unread(int socket) {
-  std::vector<uint8_t> bytes(DMABUFD_FD_MAX_DATAGRAM);
-  Datagram datagram;
-  try {
-    for (;;) {
-      const Received received = receive_datagram(socket, bytes.data(), bytes.size(), datagram);
-      if (received == Received::kNothing || received == Received::kClosed) return;
-    }
-  } catch (const SystemError&) {
-    // The peer is gone, and nothing of its is left to read.
+// Also an empty datagram is unread, and other than the end of the connection it comes with its sender's credentials when
+// SO_PASSCRED asks for them. They have no room here: MSG_CTRUNC.
+bool has_unread(int socket) {
+  const int on = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+  msghdr message{};
+  ssize_t peeked = ::recvmsg(socket, &message, MSG_PEEK | MSG_DONTWAIT);
+  // ECONNRESET is told once, before what the peer has sent.
+  while (peeked < 0 && (errno == EINTR || errno == ECONNRESET)) {
+    peeked = ::recvmsg(socket, &message, MSG_PEEK | MSG_DONTWAIT);
   }
+  return peeked >= 0 && (message.msg_flags & MSG_CTRUNC) != 0;
 }
 
-bool has_unread(int socket) {
-  uint8_t byte = 0;
-  size_t length = 0;
-  try {
-    const Peeked peeked = peek_datagram(socket, &byte, sizeof(byte), length);
-    return peeked != Peeked::kNothing && peeked != Peeked::kClosed;
-  } catch (const SystemError&) {
-    return false;
+// Reads what the client has sent and not been heard for, since closing a Unix socket with unread data makes the client lose the
+// GOODBYE to an ECONNRESET. The socket is shut down, so nothing new comes. Without a control buffer no fd comes into
+// being: the kernel drops the files, all at the end of one call, so that an interrupt of one wait is one of all.
+void discard_unread(int socket) {
+  std::vector<mmsghdr> messages(kDiscardedAtOnce);
+  while (has_unread(socket)) {
+    if (::recvmmsg(socket, messages.data(), kDiscardedAtOnce, MSG_DONTWAIT, nullptr) < 0) return;
   }
 }
 
 }  // namespace
 
+// A session's datagram to be received, or a socket to be disposed of.
+struct Receiver::Job {
+  std::optional<uint64_t> session;
+  SharedFd socket;
+
+  bool is_receive() const { return session.has_value(); }
+};
+
 struct Receiver::State {
+  // The threads of one user, and what waits for one of them.
+  struct Share {
+    size_t threads = 0;
+    std::deque<Job> waiting;
+    Clock::time_point last_taken = Clock::now();
+  };
+
   const UniqueFd wake{check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")};
   std::mutex mutex;
-  std::vector<Delivery> deliveries;  // guarded by mutex
-  std::vector<SharedFd> undisposed;  // guarded by mutex; sockets for which there was no thread
-  size_t busy = 0;                   // guarded by mutex
+  std::vector<Delivery> deliveries;         // guarded by mutex
+  std::unordered_map<uid_t, Share> shares;  // guarded by mutex; of users of whom there is a thread, or something waits
 
   void deliver(Delivery delivery) {
     const std::lock_guard<std::mutex> lock(mutex);
@@ -111,26 +138,37 @@ struct Receiver::State {
     ::eventfd_write(wake.get(), 1);
   }
 
-  void finished() {
+  // The next job of a thread. None: the thread is to end, and counts no more.
+  std::optional<Job> take_job(uid_t user) {
     const std::lock_guard<std::mutex> lock(mutex);
-    busy--;
+    const auto found = shares.find(user);
+    Share& share = found->second;
+    if (share.waiting.empty()) {
+      if (--share.threads == 0) shares.erase(found);
+      return std::nullopt;
+    }
+    Job job = std::move(share.waiting.front());
+    share.waiting.pop_front();
+    share.last_taken = Clock::now();
+    return job;
   }
 
-  // Runs `work` on a thread of its own, which counts as busy until it ends.
-  template <typename Work>
-  static void run(const std::shared_ptr<State>& state, Work work) {
-    {
-      const std::lock_guard<std::mutex> lock(state->mutex);
-      state->busy++;
-    }
+  void perform(const Job& job) {
+    if (job.is_receive()) return deliver(receive_one(*job.session, job.socket->get()));
+    discard_unread(job.socket->get());
+  }
+
+  // Called with the mutex held. Where there is no thread to be had, what waits goes on waiting.
+  static void hire(const std::shared_ptr<State>& state, uid_t user, Share& share) {
+    if (share.threads >= kMaxThreads) return;
     try {
-      start_quiet_thread([state, work = std::move(work)]() mutable {
-        work(*state);
-        state->finished();
+      start_quiet_thread([state, user] {
+        const Interrupts interrupts;
+        while (const std::optional<Job> job = state->take_job(user)) state->perform(*job);
       }).detach();
+      share.threads++;
     } catch (const std::system_error&) {
-      state->finished();
-      throw;
+      // give_up() tries again.
     }
   }
 };
@@ -146,32 +184,47 @@ std::vector<Delivery> Receiver::take() {
   return std::exchange(state_->deliveries, {});
 }
 
-void Receiver::receive(uint64_t session, SharedFd socket) {
-  State::run(state_, [session, socket = std::move(socket)](State& state) mutable {
-    state.deliver(receive_one(session, socket->get()));
-    socket.reset();
-  });
-}
+void Receiver::receive(uint64_t session, uid_t user, SharedFd socket) { start(user, {session, std::move(socket)}); }
 
-void Receiver::dispose(SharedFd socket) {
+void Receiver::dispose(uid_t user, const SharedFd& socket) {
   ::shutdown(socket->get(), SHUT_RDWR);
-  if (!has_unread(socket->get())) return;
-  const SharedFd kept = socket;
-  try {
-    State::run(state_, [socket = std::move(socket)](State&) mutable {
-      discard_unread(socket->get());
-      socket.reset();
-    });
-  } catch (const std::system_error&) {
-    // Better a descriptor that is never closed than a daemon that a client can stop.
-    const std::lock_guard<std::mutex> lock(state_->mutex);
-    state_->undisposed.push_back(kept);
-  }
+  if (has_unread(socket->get())) start(user, {std::nullopt, socket});
 }
 
-size_t Receiver::busy() const {
+void Receiver::start(uid_t user, Job job) {
   const std::lock_guard<std::mutex> lock(state_->mutex);
-  return state_->busy + state_->undisposed.size();
+  State::Share& share = state_->shares[user];
+  share.waiting.push_back(std::move(job));
+  State::hire(state_, user, share);
+}
+
+bool Receiver::has_waiting() const {
+  const std::lock_guard<std::mutex> lock(state_->mutex);
+  return std::any_of(state_->shares.begin(), state_->shares.end(),
+                     [](const auto& share) { return !share.second.waiting.empty(); });
+}
+
+std::vector<uint64_t> Receiver::give_up() {
+  const std::lock_guard<std::mutex> lock(state_->mutex);
+  std::vector<uint64_t> given_up;
+  for (auto& [user, share] : state_->shares) {
+    if (share.waiting.empty() || Clock::now() - share.last_taken < kPatience) continue;
+    if (share.threads < kMaxThreads) {
+      State::hire(state_, user, share);
+      continue;
+    }
+    const auto receives = std::stable_partition(share.waiting.begin(), share.waiting.end(),
+                                                [](const Job& job) { return !job.is_receive(); });
+    for (auto job = receives; job != share.waiting.end(); job++) given_up.push_back(*job->session);
+    share.waiting.erase(receives, share.waiting.end());
+  }
+  return given_up;
+}
+
+bool Receiver::is_clogged(uid_t user) const {
+  const std::lock_guard<std::mutex> lock(state_->mutex);
+  const auto share = state_->shares.find(user);
+  return share != state_->shares.end() && share->second.waiting.size() >= kMaxWaiting;
 }
 
 }  // namespace dmabufd

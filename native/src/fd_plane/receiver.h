@@ -1,14 +1,18 @@
 // Takes from a client what can block: fds that are not known yet.
 //
 // The last close of a file sleeps for as long as its owner likes: a socket with SO_LINGER, a file on the client's own
-// FUSE. The same goes for fstat() on the latter, and for closing a socket in whose queue such fds still wait. So whatever may
-// bring such fds is received, looked at and closed on a thread of its own, where it costs only the client that
-// sent it. What comes out is harmless: fds of dma-bufs, memfds and sync_files.
+// FUSE. The same goes for fstatfs() on the latter, and for closing a socket in whose queue such fds still wait. So whatever may
+// bring such fds is received, looked at and closed on other threads. What comes out is harmless: fds of dma-bufs,
+// memfds and sync_files.
+//
+// Lingering is switched off on what is received, and interrupted where that was not possible. A FUSE server can still keep a
+// thread for good, so each user has few of them: what else it brings waits its turn, and nobody else does.
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -35,19 +39,27 @@ class Receiver {
   int wake_fd() const;
   std::vector<Delivery> take();
 
-  // Receives the next datagram of a session. The thread keeps the socket open. Throws std::system_error if there can be no
-  // further thread.
-  void receive(uint64_t session, SharedFd socket);
+  // Receives the next datagram of a session, of a client of this user. Keeps the socket open meanwhile. Throws
+  // std::system_error if there can be no thread.
+  void receive(uint64_t session, uid_t user, SharedFd socket);
 
   // Shuts a session's socket down and closes it, whatever its client left in it.
-  void dispose(SharedFd socket);
+  void dispose(uid_t user, const SharedFd& socket);
 
-  // Threads that have not come to an end.
-  size_t busy() const;
+  // Whether something waits for a thread: then give_up() is to be called once in a while.
+  bool has_waiting() const;
+  // The sessions whose receive has waited for more than a second, since all threads of their user are stuck. It waits no more.
+  std::vector<uint64_t> give_up();
+  // Whether so much of this user waits that no more should be taken on.
+  bool is_clogged(uid_t user) const;
 
  private:
+  struct Job;
   // Outlives this object for as long as a thread is stuck.
   struct State;
+
+  void start(uid_t user, Job job);
+
   std::shared_ptr<State> state_;
 };
 

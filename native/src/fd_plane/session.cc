@@ -31,8 +31,8 @@ std::string not_leased(uint64_t buffer_id) {
 
 }  // namespace
 
-Session::Session(uint64_t id, SharedFd socket, UniqueFd pidfd)
-    : id_(id), socket_(std::move(socket)), pidfd_(std::move(pidfd)) {}
+Session::Session(uint64_t id, uid_t user, SharedFd socket, UniqueFd pidfd)
+    : id_(id), user_(user), socket_(std::move(socket)), pidfd_(std::move(pidfd)) {}
 
 void Session::welcome(const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES], std::shared_ptr<Account> account) {
   fds_in_flight_ = std::make_unique<FdsInFlight>(socket_, std::move(account));

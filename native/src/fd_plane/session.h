@@ -5,6 +5,8 @@
 // and of fds in flight, and only itself waits. Not thread-safe: the FdPlane's lock guards every session.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -44,9 +46,10 @@ struct RequestReceived {
 
 class Session {
  public:
-  Session(uint64_t id, SharedFd socket, UniqueFd pidfd);
+  Session(uint64_t id, uid_t user, SharedFd socket, UniqueFd pidfd);
 
   uint64_t id() const { return id_; }
+  uid_t user() const { return user_; }
   int socket() const { return socket_->get(); }
   const SharedFd& shared_socket() const { return socket_; }
   int pidfd() const { return pidfd_.get(); }
@@ -103,6 +106,7 @@ class Session {
   void break_off(const std::string& reason);
 
   const uint64_t id_;
+  const uid_t user_;
   const SharedFd socket_;
   const UniqueFd pidfd_;
   std::unordered_map<uint64_t, TableRow> rows_;

@@ -16,6 +16,10 @@ struct FdDescription {
   int seals;        // of a memfd, otherwise 0
 };
 
+// Asks the kernel alone wherever it can: only a regular file may be a FUSE server's, which answers when it likes.
 FdDescription describe_fd(int fd);
+
+// S_IFREG, S_IFSOCK and so on (inode(7)); 0 for most anonymous inodes. Asks the kernel alone.
+unsigned file_type(int fd);
 
 }  // namespace dmabufd

@@ -26,6 +26,12 @@ void take_fds(msghdr& message, std::vector<UniqueFd>& fds) {
   }
 }
 
+// The last close of a socket would otherwise wait for as long as its sender likes. On anything else this is ENOTSOCK.
+void stop_lingering(int fd) {
+  const linger off{};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+}
+
 }  // namespace
 
 Received receive_datagram(int socket, uint8_t* buffer, size_t capacity, Datagram& datagram) {
@@ -47,6 +53,7 @@ Received receive_datagram(int socket, uint8_t* buffer, size_t capacity, Datagram
     throw SystemError(errno, "recvmsg");
   }
   take_fds(message, datagram.fds);
+  for (const UniqueFd& fd : datagram.fds) stop_lingering(fd.get());
   if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
     datagram.fds.clear();
     return Received::kTruncated;

@@ -1,6 +1,7 @@
 // One datagram of a SOCK_SEQPACKET socket, and the fds that ride on it.
 //
-// Received fds are close-on-exec from birth and owned from the moment they exist. If the kernel dropped any of them
+// Received fds are close-on-exec from birth and owned from the moment they exist, and before anything else is done with them
+// SO_LINGER is switched off, so that closing one that is a socket does not wait. If the kernel dropped any of them
 // (MSG_CTRUNC: no room, or this process is at RLIMIT_NOFILE), the rest is closed here and the datagram counts as truncated.
 #pragma once
 

@@ -15,6 +15,13 @@
 namespace dmabufd {
 namespace {
 
+ucred peer_ucred(int socket) {
+  ucred credentials{};
+  socklen_t length = sizeof(credentials);
+  check(::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length), "getsockopt(SO_PEERCRED)");
+  return credentials;
+}
+
 // Fixed when the peer connected, so that the length that the kernel tells first is still true when it is asked again.
 std::vector<gid_t> peer_groups(int socket) {
   socklen_t length = 0;
@@ -40,10 +47,10 @@ UniqueFd peer_pidfd(int socket, pid_t pid) {
 
 }  // namespace
 
+uid_t peer_uid(int socket) { return peer_ucred(socket).uid; }
+
 PeerCredentials peer_credentials(int socket) {
-  ucred credentials{};
-  socklen_t length = sizeof(credentials);
-  check(::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length), "getsockopt(SO_PEERCRED)");
+  const ucred credentials = peer_ucred(socket);
   return {credentials.pid, credentials.uid, credentials.gid, peer_groups(socket), peer_pidfd(socket, credentials.pid)};
 }
 

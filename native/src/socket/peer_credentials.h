@@ -22,6 +22,9 @@ struct PeerCredentials {
 // another process's already.
 PeerCredentials peer_credentials(int socket);
 
+// The uid alone, also of a peer that has ended.
+uid_t peer_uid(int socket);
+
 // pidfd_open(2).
 UniqueFd open_pidfd(pid_t pid);
 
