@@ -97,8 +97,8 @@ export class Siege implements AsyncDisposable {
     } finally {
       await this.honest.pause();
     }
-    const { errors, longestMs } = this.honest.report;
-    process.stderr.write(`the longest call of the honest client: ${Math.round(longestMs)} ms\n`);
+    const { errors, longest } = this.honest.report;
+    process.stderr.write(`longest honest call: ${longest.what}, ${Math.round(longest.ms)} ms\n`);
     expect(errors).toEqual([]);
   }
 

@@ -15,11 +15,17 @@ export interface Beginning {
   readonly boundMs: number;
 }
 
+/** The call that took longest. */
+interface Took {
+  readonly what: string;
+  readonly ms: number;
+}
+
 /** What is told after each round. */
 export interface Told {
   readonly rounds: number;
   readonly errors: readonly string[];
-  readonly longestMs: number;
+  readonly longest: Took;
   /** It has done as it was told, and waits. */
   readonly isPaused: boolean;
 }
@@ -28,11 +34,15 @@ const TEXT = 'as ever';
 const MAX_ERRORS_TOLD = 20;
 const errors: string[] = [];
 let rounds = 0;
-let longestMs = 0;
+let longest: Took = { what: '', ms: 0 };
 
 function tell(isPaused: boolean): void {
-  const told: Told = { rounds, errors, longestMs, isPaused };
+  const told: Told = { rounds, errors, longest, isPaused };
   process.send?.(told);
+}
+
+function note(took: Took): void {
+  if (took.ms > longest.ms) longest = took;
 }
 
 /** One call, which must not fail and not take longer than the bound. */
@@ -43,7 +53,7 @@ async function step<T>(what: string, call: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw new Error(`${what}: ${error instanceof Error ? error.message : String(error)}`);
   } finally {
-    longestMs = Math.max(longestMs, performance.now() - startedMs);
+    note({ what, ms: performance.now() - startedMs });
   }
 }
 
@@ -74,9 +84,10 @@ async function work(broker: Broker, reader: ChildProcess, timeoutMs: number): Pr
 
 async function readBy(reader: ChildProcess, name: string): Promise<void> {
   reader.send(name);
-  const [answer]: { error: string | null; longestMs: number }[] = await once(reader, 'message');
-  longestMs = Math.max(longestMs, answer?.longestMs ?? 0);
-  if (answer?.error) throw new Error(`reader: ${answer.error}`);
+  const [answer]: { error: string | null; longest: Took }[] = await once(reader, 'message');
+  if (answer === undefined) throw new Error('the reader has not answered');
+  note(answer.longest);
+  if (answer.error !== null) throw new Error(`reader: ${answer.error}`);
 }
 
 async function read({ runtimeDirectory, boundMs }: Beginning, name: string): Promise<void> {
@@ -105,7 +116,7 @@ async function own(beginning: Beginning): Promise<void> {
     tell(true);
     await once(process, 'message');
     errors.length = 0;
-    longestMs = 0;
+    longest = { what: '', ms: 0 };
     let isToPause = false;
     process.once('message', () => {
       isToPause = true;
@@ -125,10 +136,10 @@ async function readAll(beginning: Beginning): Promise<void> {
   await becomeUser(beginning);
   process.send?.('ready');
   process.on('message', (name: string) => {
-    longestMs = 0;
+    longest = { what: '', ms: 0 };
     void read(beginning, name)
       .then(() => null, String)
-      .then((error) => process.send?.({ error, longestMs }));
+      .then((error) => process.send?.({ error, longest }));
   });
 }
 

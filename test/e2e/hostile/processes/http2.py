@@ -80,13 +80,16 @@ def call(stream, block, body):
 def connect(directory, window=LARGEST_WINDOW):
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.connect(directory + "/control.sock")
-    if window is not None:
-        connection.sendall(opening(window))
+    try:
+        if window is not None:
+            connection.sendall(opening(window))
+    except ConnectionError:
+        pass  # Refused: whoever uses it will see.
     return connection
 
 
 class Frames:
-    """Takes what comes in pieces and answers (kind, flags, stream) of each frame that is whole."""
+    """Takes what comes in pieces and answers (kind, flags, stream, payload) of each frame that is whole."""
 
     def __init__(self):
         self.rest = b""
@@ -97,7 +100,8 @@ class Frames:
             size = int.from_bytes(buffer[at : at + 3], "big")
             if len(buffer) - at < 9 + size:
                 break
-            found.append((buffer[at + 3], buffer[at + 4], int.from_bytes(buffer[at + 5 : at + 9], "big")))
+            stream = int.from_bytes(buffer[at + 5 : at + 9], "big")
+            found.append((buffer[at + 3], buffer[at + 4], stream, buffer[at + 9 : at + 9 + size]))
             at += 9 + size
         self.rest = buffer[at:]
         return found
@@ -105,4 +109,25 @@ class Frames:
 
 def ended(frames):
     """How many streams these frames end."""
-    return sum(1 for kind, flags, stream in frames if stream and (kind == RST_STREAM or (kind < 2 and flags & END_STREAM)))
+    return sum(
+        1
+        for kind, flags, stream, _ in frames
+        if stream and (kind == RST_STREAM or (kind < 2 and flags & END_STREAM))
+    )
+
+
+def buffer_in(payload):
+    """The id in a message whose first field is a buffer, whose first field is its id. None if it is no such message."""
+    if len(payload) < 8 or payload[5] != 0x0A:
+        return None
+    at = 6
+    while payload[at] & 0x80:
+        at += 1
+    if payload[at + 1] != 0x08:
+        return None
+    at, number, shift = at + 2, 0, 0
+    while True:
+        number |= (payload[at] & 0x7F) << shift
+        if not payload[at] & 0x80:
+            return number
+        at, shift = at + 1, shift + 7
