@@ -109,7 +109,7 @@ export class Buffers {
   ): Promise<void> {
     const session = this.leases.ledger.session(sessionId);
     const { buffer } = this.leases.ledger.lease(session, bufferId);
-    return this.leases.cpuAccessOf(buffer).waitForFences(sessionId, mode, signal);
+    return this.leases.cpuAccessOf(buffer).fences.waitAs(sessionId, mode, signal);
   }
 
   endCpuAccess(sessionId: SessionId, bufferId: number): Promise<void> {

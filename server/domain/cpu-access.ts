@@ -7,6 +7,7 @@
 import { type CpuAccessMode, writes } from './access';
 import { Arbiter, type Turn } from './arbiter';
 import { abortReason, DomainError } from './errors';
+import { FenceWaits } from './fence-waits';
 import type { BufferId, SessionId } from './ids';
 import { describePeer, type Peer } from './peer';
 import type { Clock, Memory, Reporter } from './ports';
@@ -54,15 +55,6 @@ export interface Delay {
   readonly obstacle: string;
 }
 
-/** What must be over before an access: outstanding writes, or everything outstanding. */
-type Direction = 'read' | 'write';
-
-/** Fences that somebody waits for. */
-interface PendingFences {
-  readonly sinceMs: number;
-  waiters: number;
-}
-
 type Stage = 'queue' | 'fences' | 'start' | 'open' | 'ending';
 
 class Attempt {
@@ -83,19 +75,19 @@ class Attempt {
 }
 
 export class CpuAccess {
+  readonly fences: FenceWaits;
   private readonly arbiter = new Arbiter<Attempt>();
   /** At most one access or wait for each session. */
   private readonly attempts = new Map<SessionId, Attempt>();
-  /** Of sessions that wait for fences without an access. */
-  private readonly fenceWaits = new Map<SessionId, Set<AbortController>>();
-  private readonly pending: Record<Direction, PendingFences | null> = { read: null, write: null };
   private onUnused: (() => void) | null = null;
 
   constructor(
     private readonly bufferId: BufferId,
     private readonly memory: Memory,
     private readonly context: CpuAccessContext,
-  ) {}
+  ) {
+    this.fences = new FenceWaits(bufferId, memory, context.clock);
+  }
 
   /** Rejects with the signal's reason, and tells what it waited for. */
   async begin(accessor: Accessor, mode: CpuAccessMode, signal: AbortSignal): Promise<void> {
@@ -117,24 +109,6 @@ export class CpuAccess {
     }
   }
 
-  /** Waits until no fence stands in the way of such an access, and takes none. */
-  async waitForFences(
-    sessionId: SessionId,
-    mode: CpuAccessMode,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const drop = new AbortController();
-    const ofSession = this.fenceWaits.get(sessionId) ?? new Set();
-    this.fenceWaits.set(sessionId, ofSession.add(drop));
-    const either = AbortSignal.any([signal, drop.signal]);
-    try {
-      await Promise.race([this.explainedAbort(either, mode), this.fences(mode, either)]);
-    } finally {
-      ofSession.delete(drop);
-      if (ofSession.size === 0) this.fenceWaits.delete(sessionId);
-    }
-  }
-
   /** Resolves when SYNC END has returned. */
   async end(sessionId: SessionId): Promise<void> {
     const attempt = this.attempts.get(sessionId);
@@ -151,7 +125,7 @@ export class CpuAccess {
 
   /** Ends whatever the session has here. What the kernel is owed is done in the background. */
   drop(sessionId: SessionId, reason: DomainError): void {
-    for (const wait of this.fenceWaits.get(sessionId) ?? []) wait.abort(reason);
+    this.fences.drop(sessionId, reason);
     const attempt = this.attempts.get(sessionId);
     if (attempt === undefined) return;
     if (attempt.stage !== 'open') {
@@ -198,7 +172,7 @@ export class CpuAccess {
       });
       if (!attempt.abandoned) {
         attempt.stage = 'fences';
-        await this.fences(attempt.mode, attempt.abort.signal);
+        await this.fences.untilIdle(attempt.mode, attempt.abort.signal);
       }
       if (attempt.abandoned) throw abortReason(attempt.abort.signal);
       attempt.stage = 'start';
@@ -210,33 +184,6 @@ export class CpuAccess {
       throw error;
     }
     await this.started(attempt);
-  }
-
-  private async fences(mode: CpuAccessMode, signal: AbortSignal): Promise<void> {
-    const direction = directionOf(mode);
-    const pending = this.pending[direction] ?? { sinceMs: this.context.clock.now(), waiters: 0 };
-    this.pending[direction] = pending;
-    pending.waiters += 1;
-    try {
-      await this.memory.whenIdle(mode, signal);
-    } finally {
-      pending.waiters -= 1;
-      if (pending.waiters === 0) this.pending[direction] = null;
-    }
-  }
-
-  /** Rejects once the signal is aborted, with how long the fences have been pending then. */
-  private explainedAbort(signal: AbortSignal, mode: CpuAccessMode): Promise<never> {
-    return new Promise((_, reject) => {
-      const explain = () => {
-        const reason = abortReason(signal);
-        const waited = `buffer ${this.bufferId} is not free for ${mode} access`;
-        const message = `${reason.message}: ${waited}: ${this.fenceObstacle(mode)}`;
-        reject(new DomainError(reason.code, message));
-      };
-      if (signal.aborted) explain();
-      else signal.addEventListener('abort', explain, { once: true });
-    });
   }
 
   private tellDelay(attempt: Attempt): void {
@@ -320,7 +267,7 @@ export class CpuAccess {
   }
 
   private obstacle(attempt: Attempt): string {
-    if (attempt.stage === 'fences') return this.fenceObstacle(attempt.mode);
+    if (attempt.stage === 'fences') return this.fences.describe(attempt.mode);
     if (attempt.stage === 'start') return 'DMA_BUF_IOCTL_SYNC START, which has not returned';
     for (const { owner } of this.arbiter.turns()) {
       if (owner === attempt) break;
@@ -329,16 +276,4 @@ export class CpuAccess {
     }
     return 'its turn';
   }
-
-  private fenceObstacle(mode: CpuAccessMode): string {
-    const direction = directionOf(mode);
-    const whose = direction === 'read' ? 'writes' : 'reads and writes';
-    const sinceMs = this.pending[direction]?.sinceMs ?? this.context.clock.now();
-    const pendingMs = Math.round(this.context.clock.now() - sinceMs);
-    return `the fences of outstanding ${whose} by devices, which have been pending for ${pendingMs} ms at least`;
-  }
-}
-
-function directionOf(mode: CpuAccessMode): Direction {
-  return writes(mode) ? 'write' : 'read';
 }
