@@ -93,6 +93,8 @@ export interface FormerHolderDescription {
   readonly sessionId: number;
   readonly peer: PeerDescription | null;
   readonly endTime: Date | null;
+  /** It was revoked; otherwise the session gave it back. */
+  readonly revoked: boolean;
 }
 
 /** A CPU access that is open (`held`), or a session that waits for one. */
@@ -302,8 +304,13 @@ function describeLease(lease: Lease__Output): LeaseDescription {
 }
 
 function describeFormerHolder(holder: FormerHolder__Output): FormerHolderDescription {
-  const { sessionId, peer, endTime } = holder;
-  return { sessionId: toInteger(sessionId), peer: describePeer(peer), endTime: toDate(endTime) };
+  const { sessionId, peer, endTime, revoked } = holder;
+  return {
+    sessionId: toInteger(sessionId),
+    peer: describePeer(peer),
+    endTime: toDate(endTime),
+    revoked,
+  };
 }
 
 function describeCpuAccess(entry: CpuAccessEntry__Output): CpuAccessDescription {

@@ -12,7 +12,13 @@ import type { PolicyRule__Output } from '../proto/generated/dmabufd/v1/PolicyRul
 import type { PolicyScope__Output } from '../proto/generated/dmabufd/v1/PolicyScope';
 import type { CallLimits } from './call-limits';
 import type { ControlConnection } from './control-connection';
-import { describePeer, type PeerDescription, toInteger } from './descriptions';
+import {
+  describeAccess,
+  describePeer,
+  type LeaseAccess,
+  type PeerDescription,
+  toInteger,
+} from './descriptions';
 
 /** What is shared out. */
 export type PolicyResource =
@@ -46,6 +52,8 @@ export interface PolicyRights {
   readonly publish: readonly string[];
   /** Published names that may be opened. */
   readonly open: readonly string[];
+  /** The most that may be done with what others share. */
+  readonly access: LeaseAccess;
   /** What others hold may be looked at. */
   readonly mayInspect: boolean;
 }
@@ -184,7 +192,7 @@ function describeRule({ name, source, criteria, rights, per }: PolicyRule__Outpu
 }
 
 function describeRights(rights: PolicyRights__Output): PolicyRights {
-  const { heaps, maxBufferBytes, limits, mayAdopt, publish, open, mayInspect } = rights;
+  const { heaps, maxBufferBytes, limits, mayAdopt, publish, open, mayInspect, access } = rights;
   return {
     heaps,
     maxBufferBytes: maxBufferBytes === undefined ? null : toInteger(maxBufferBytes),
@@ -192,6 +200,7 @@ function describeRights(rights: PolicyRights__Output): PolicyRights {
     mayAdopt,
     publish,
     open,
+    access: describeAccess(access),
     mayInspect,
   };
 }

@@ -106,7 +106,10 @@ function commandFor({ version, environment, memoryBytes }: Surroundings): Comman
         `who may do what (default: ${defaultPolicyFile(environment)} if it exists, else as --no-policy)`,
       ).argParser((value) => resolve(value)),
     )
-    .option('--no-policy', 'everybody who can connect may share buffers, within a fair share')
+    .option(
+      '--no-policy',
+      'everybody who can connect may share buffers, within a fair share (of this and --policy the last counts)',
+    )
     .addOption(
       new Option(
         '--check-policy <file>',
@@ -155,7 +158,7 @@ function parseDirectory(value: string): string {
 
 function parseMode(value: string): number {
   if (!/^0?[0-7]{3}$/.test(value)) {
-    throw new InvalidArgumentError('It must be three octal digits, such as 0660.');
+    throw new InvalidArgumentError('It must be three octal digits, such as 660 or 0660.');
   }
   return Number.parseInt(value, 8);
 }

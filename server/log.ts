@@ -1,6 +1,6 @@
 /**
  * The log: one JSON object a line on stderr. Sessions come and go at info, calls are told at debug, and what is allowed and
- * denied at audit, a level of its own above warn. Never in it: tokens, secrets, and what is in a buffer.
+ * denied at audit, a level of its own above info. Never in it: tokens, secrets, and what is in a buffer.
  */
 import pino from 'pino';
 
@@ -8,8 +8,8 @@ export const LOG_LEVELS = [
   'trace',
   'debug',
   'info',
-  'warn',
   'audit',
+  'warn',
   'error',
   'fatal',
   'silent',
@@ -17,8 +17,8 @@ export const LOG_LEVELS = [
 export type LogLevel = (typeof LOG_LEVELS)[number];
 export type Log = pino.Logger<'audit'>;
 
-/** Between warn (40) and error (50): `--log-level audit` keeps it when all else but errors is off. */
-const AUDIT_LEVEL = 45;
+/** Between info (30) and warn (40): `--log-level audit` keeps it and all that is worse, without the chatter. */
+const AUDIT_LEVEL = 35;
 
 const FLUSH_TIMEOUT_MS = 500;
 const MAX_UNWRITTEN_BYTES = 4 * 1024 * 1024;

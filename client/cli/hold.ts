@@ -27,6 +27,8 @@ export interface Held {
 
 /** The number under which a program finds the buffer's fd. */
 const BUFFER_FD = 3;
+/** Of setInterval. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** What a shell adds to the number of the signal that ended a program. */
 const SIGNALLED = 128;
 const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
@@ -62,23 +64,21 @@ export async function hold(
     return Promise.race([run(invocation, buffer, program), lost]);
   }
   if (options.for === undefined) invocation.terminal.note('held until Ctrl-C');
-  await Promise.race([untilSignalOrAfter(options.for), lost]);
+  // Keeps the process alive without a duration, too, and no longer than that.
+  const timer = setInterval(() => {}, LONGEST_TIMER_MS);
+  try {
+    await Promise.race([untilSignalOrAfter(options.for), lost]);
+  } finally {
+    clearInterval(timer);
+  }
   return ExitCode.OK;
 }
 
 function untilSignalOrAfter(milliseconds: number | undefined): Promise<void> {
   return new Promise((resolve) => {
-    // Keeps the process alive without a duration, too.
-    const timer =
-      milliseconds === undefined
-        ? setInterval(() => {}, 2 ** 30)
-        : setTimeout(resolve, milliseconds);
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(signal, () => {
-        clearTimeout(timer);
-        resolve();
-      });
-    }
+    if (milliseconds !== undefined) setTimeout(resolve, milliseconds).unref();
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => resolve());
   });
 }
 

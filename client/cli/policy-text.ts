@@ -78,14 +78,14 @@ function fieldsOfSubject({ peer }: PolicyExplanation): [string, string][] {
 
 function fieldsOfRights(rights: PolicyRights | null): [string, string][] {
   if (rights === null) return [['may', 'nothing: it is kept out']];
-  const { heaps, maxBufferBytes, mayAdopt, publish, open, mayInspect } = rights;
+  const { heaps, maxBufferBytes, mayAdopt, publish, open, access, mayInspect } = rights;
   const largest = maxBufferBytes === null ? 'what the daemon allows' : formatBytes(maxBufferBytes);
   return [
     ['allocate from', names(heaps)],
     ['buffers up to', largest],
     ['adopt', mayAdopt ? 'yes' : 'no'],
     ['publish', names(publish)],
-    ['open', names(open)],
+    ['open', open.length === 0 ? 'none' : `${names(open)}, for ${access}`],
     ['inspect', mayInspect ? 'yes' : 'no'],
   ];
 }

@@ -97,8 +97,10 @@ export function toFormerHolder({
   sessionId,
   peer,
   endedAtMs,
+  how,
 }: FormerHolderView): FormerHolderMessage {
-  return { sessionId, peer: toPeer(peer), endTime: toTimestamp(endedAtMs) };
+  const endTime = toTimestamp(endedAtMs);
+  return { sessionId, peer: toPeer(peer), endTime, revoked: how === 'revoked' };
 }
 
 export function toCpuAccessEntry(entry: CpuAccessEntry): CpuAccessEntryMessage {

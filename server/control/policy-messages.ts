@@ -9,7 +9,7 @@ import type { Pattern } from '../domain/pattern';
 import type { Peer } from '../domain/peer';
 import type { Criterion, Decision, ExplanationStep, Policy, Rights, Rule } from '../domain/policy';
 import { type Quota, RESOURCES } from '../domain/quota';
-import { toPeer } from './messages';
+import { toAccess, toPeer } from './messages';
 
 /** What is asked of the quota. */
 export type Usage = Pick<Quota, 'heldOf' | 'limitOf'>;
@@ -85,6 +85,7 @@ function toRights(rights: Rights): PolicyRightsMessage {
     publish: textsOf(rights.publish),
     open: textsOf(rights.open),
     mayInspect: rights.mayInspect,
+    access: toAccess(rights.access),
   };
 }
 

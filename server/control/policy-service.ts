@@ -84,7 +84,8 @@ function parseSubject({ uid, gid = uid, groups, cgroup }: PolicySubject__Output)
 
 function refuse(error: unknown): never {
   if (!(error instanceof PolicyFileError)) throw error;
-  throw new DomainError('failed-precondition', shorten(error.lines), { cause: error });
+  const message = `the policy was not reloaded, and the one before stays in force:\n${shorten(error.lines)}`;
+  throw new DomainError('failed-precondition', message, { cause: error });
 }
 
 /** As many of the lines as fit, and how many more there are. */

@@ -13,6 +13,10 @@ export function widerAccess(a: Access, b: Access): Access {
   return a === 'read-write' || b === 'read-write' ? 'read-write' : 'read';
 }
 
+export function narrowerAccess(a: Access, b: Access): Access {
+  return a === 'read' || b === 'read' ? 'read' : 'read-write';
+}
+
 /** Whether somebody who has `held` may give or use `wanted`. */
 export function includesAccess(held: Access, wanted: Access): boolean {
   return held === 'read-write' || wanted === 'read';

@@ -18,7 +18,7 @@ import type { Limits } from './limits';
 import type { Peer } from './peer';
 import type { PolicyInForce } from './policy';
 import type { Audit, Clock, Heap, LeaseTable, Reporter, Secrets } from './ports';
-import { type Charge, Quota } from './quota';
+import { type Charge, FAIR_SHARES, Quota } from './quota';
 import { Session } from './records';
 import { Shares } from './shares';
 import type { Totals } from './views';
@@ -37,6 +37,9 @@ export interface BrokerSetUp {
   readonly audit: Audit;
   readonly reporter: Reporter;
 }
+
+/** Enough to be told that they are kept out. */
+const KEPT_OUT_LIMITS = { ...FAIR_SHARES, connections: 4 };
 
 export class Broker {
   readonly heaps: HeapCatalogue;
@@ -107,14 +110,16 @@ export class Broker {
   }
 
   /**
-   * A connection to control.sock, for as long as the charge is not refunded. PERMISSION_DENIED or RESOURCE_EXHAUSTED as
-   * for a session.
+   * A connection to control.sock, for as long as the charge is not refunded. RESOURCE_EXHAUSTED if its account has as many
+   * as it may. Whom the policy keeps out has a few, over which each call is told so.
    */
   admitConnection(peer: Peer): Charge {
-    return this.auditor.watchDenials(
-      { action: 'connect', peer, sessionId: null, details: {} },
-      () => this.quota.reserve(this.callers.payerOf(peer), { connections: 1 }),
-    );
+    const asked = { action: 'connect', peer, sessionId: null, details: {} } as const;
+    return this.auditor.watchDenials(asked, () => {
+      const { rule, account } = this.callers.decide(peer);
+      const limits = rule.rights?.limits ?? KEPT_OUT_LIMITS;
+      return this.quota.reserve({ account, limits }, { connections: 1 });
+    });
   }
 
   /** A call that is under way, for as long as the charge is not refunded. */

@@ -122,8 +122,8 @@ export class Buffers {
   private visible(caller: Caller, session: Session | null, bufferId: number): BufferRecord {
     if (this.callers.mayInspect(caller.peer)) {
       const buffer = this.leases.ledger.findBuffer(bufferId);
-      if (buffer === undefined) throw noSuchBuffer(bufferId);
-      return buffer;
+      if (buffer !== undefined) return buffer;
+      throw new DomainError('not-found', `there is no buffer ${bufferId}`);
     }
     if (session === null) throw noSuchBuffer(bufferId);
     return this.leases.ledger.lease(session, bufferId).buffer;

@@ -6,7 +6,8 @@ import { Pattern } from './pattern';
 import { Policy, type Rights, type Rule } from './policy';
 import { FAIR_SHARES, UNLIMITED } from './quota';
 
-const BUILT_IN = 'built in';
+/** Where rules stand that no file has. */
+export const BUILT_IN = 'built in';
 const EVERYTHING = [new Pattern('**')];
 
 const ORDINARY_RIGHTS: Rights = {
@@ -16,6 +17,7 @@ const ORDINARY_RIGHTS: Rights = {
   mayAdopt: true,
   publish: EVERYTHING,
   open: EVERYTHING,
+  access: 'read-write',
   mayInspect: false,
 };
 

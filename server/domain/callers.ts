@@ -3,7 +3,13 @@ import { DomainError } from './errors';
 import type { SessionId } from './ids';
 import type { Ledger } from './ledger';
 import { describePeer, type Peer } from './peer';
-import { describeRule, isAdministrator, type PolicyInForce, type Rights } from './policy';
+import {
+  type Decision,
+  describeRule,
+  isAdministrator,
+  type PolicyInForce,
+  type Rights,
+} from './policy';
 import type { Payer } from './quota';
 import type { Session } from './records';
 
@@ -30,8 +36,12 @@ export class Callers {
     if (this.isAdministrator(peer)) return;
     throw new DomainError(
       'permission-denied',
-      `${describePeer(peer)} may not ${what}: only root and uid ${this.daemonUid} may, outside of containers`,
+      `${describePeer(peer)} may not ${what}: only ${this.administrators()} may, outside of containers`,
     );
+  }
+
+  private administrators(): string {
+    return this.daemonUid === 0 ? 'root' : `root and uid ${this.daemonUid}`;
   }
 
   /** Whether the peer may look at what others hold: administrators, and whom the policy says. */
@@ -58,6 +68,11 @@ export class Callers {
     );
   }
 
+  /** The rule that decides of the peer, whether it gives anything or not. */
+  decide(peer: Peer): Decision {
+    return this.policy.decide(peer);
+  }
+
   /** Whose resources the peer uses. */
   accountOf(peer: Peer): string {
     return this.policy.decide(peer).account;
@@ -73,6 +88,9 @@ export class Callers {
   sessionForInspection(caller: Caller): Session | null {
     if (caller.sessionId !== null) return this.ledger.session(caller.sessionId);
     if (this.mayInspect(caller.peer)) return null;
-    throw new DomainError('unauthenticated', 'this call needs a session: connect to fd.sock first');
+    throw new DomainError(
+      'unauthenticated',
+      'this call needs a session (connect to fd.sock first), or the right to inspect what others hold',
+    );
   }
 }

@@ -166,8 +166,19 @@ export class Intake {
     } catch {
       await this.leases.lingering.askSoon();
       await this.leases.whenFreed(payer.account);
-      return this.quota.reserve(payer, { bytes, buffers: 1 });
     }
+    try {
+      return this.quota.reserve(payer, { bytes, buffers: 1 });
+    } catch (error) {
+      throw this.explainLingering(payer.account, error);
+    }
+  }
+
+  private explainLingering(account: string, error: unknown): unknown {
+    const bytes = this.leases.lingering.bytesOf(account);
+    if (bytes === 0 || !(error instanceof DomainError)) return error;
+    const kept = `${bytes} bytes of it are of buffers that were let go but are still open somewhere (dmabufctl list and show tell where)`;
+    return new DomainError(error.code, `${error.message}; ${kept}`);
   }
 
   private enter(session: Session, entry: NewBuffer): BufferView {

@@ -4,7 +4,7 @@
  * buffer. The kernel object is closed and its charge refunded only when the kernel has returned from every SYNC
  * on it and nobody else has it open, so that what is charged is what is held.
  */
-import { type Access, includesAccess, widerAccess } from './access';
+import { type Access, includesAccess, narrowerAccess, widerAccess } from './access';
 import type { Callers } from './callers';
 import { CpuAccess, type CpuAccessTally } from './cpu-access';
 import { DomainError } from './errors';
@@ -76,10 +76,11 @@ export class Leases {
 
   /** A lease by a grant: a new one, or the one that the session has, widened if the grant gives more. */
   open(session: Session, buffer: BufferRecord, grant: Grant): Lease {
+    const given = narrowerAccess(grant.access, this.callers.rightsOf(session.peer).access);
     const held = session.leases.get(buffer.id);
-    const lease = held ?? this.add(session, buffer, grant.access, false);
-    if (!includesAccess(lease.access, grant.access)) {
-      lease.access = widerAccess(lease.access, grant.access);
+    const lease = held ?? this.add(session, buffer, given, false);
+    if (!includesAccess(lease.access, given)) {
+      lease.access = widerAccess(lease.access, given);
       this.put(lease);
     }
     const { access } = lease;
@@ -99,7 +100,7 @@ export class Leases {
     this.outside.table.drop(session.id, buffer.id);
     this.ledger.removeLease(lease);
     lease.charge.refund();
-    this.remember(lease);
+    this.remember(lease, how);
     buffer.cpuAccess?.drop(session.id, why);
     this.grants.forgetLease(lease);
     this.events.publish(session.id, { type: `lease-${how}`, bufferId: buffer.id }, told);
@@ -190,11 +191,11 @@ export class Leases {
     await this.freeing.get(account);
   }
 
-  private remember({ session, buffer }: Lease): void {
+  private remember({ session, buffer }: Lease, how: FormerHolder['how']): void {
     const others = this.formerHolders(buffer).filter(({ sessionId }) => sessionId !== session.id);
     const current = others.slice(1 - MAX_FORMER_HOLDERS);
     const endedAtMs = this.outside.clock.now();
-    const latest = { sessionId: session.id, peer: session.peer, endedAtMs };
+    const latest = { sessionId: session.id, peer: session.peer, endedAtMs, how };
     buffer.formerHolders.splice(0, buffer.formerHolders.length, ...current, latest);
   }
 

@@ -119,11 +119,22 @@ export class Ledger {
     this.leases -= 1;
   }
 
+  /** For the one who had it, and so knows of it. */
+  private wasRevoked(session: Session, bufferId: number): DomainError | null {
+    const former = this.findBuffer(bufferId)?.formerHolders ?? [];
+    const isRevoked = former.some(
+      ({ sessionId, how }) => sessionId === session.id && how === 'revoked',
+    );
+    if (!isRevoked) return null;
+    const what = `session ${session.id}'s lease on buffer ${bufferId} was revoked by whoever granted it`;
+    return new DomainError('failed-precondition', what);
+  }
+
   /** NOT_FOUND alike for a buffer that does not exist and for one that the session holds no lease on. */
   lease(session: Session, bufferId: number): Lease {
     const lease = isBufferId(bufferId) ? session.leases.get(bufferId) : undefined;
-    if (lease === undefined) throw noSuchBuffer(bufferId);
-    return lease;
+    if (lease !== undefined) return lease;
+    throw this.wasRevoked(session, bufferId) ?? noSuchBuffer(bufferId);
   }
 }
 

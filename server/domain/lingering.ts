@@ -16,6 +16,7 @@ const LEAST_PAUSE_MS = 5;
 
 export class Lingering {
   private readonly buffers = new Map<BufferId, BufferRecord>();
+  private readonly bytes = new Map<string, number>();
   private cancelTimer: (() => void) | null = null;
   private pauseMs = FIRST_PAUSE_MS;
   private askedAtMs = Number.NEGATIVE_INFINITY;
@@ -26,6 +27,11 @@ export class Lingering {
     private readonly onGone: (buffer: BufferRecord) => void,
   ) {}
 
+  /** Bytes that an account pays for although nobody leases them. */
+  bytesOf(account: string): number {
+    return this.bytes.get(account) ?? 0;
+  }
+
   /** Takes a buffer whose last lease has ended. If nobody else has it, it is gone at once. */
   add(buffer: BufferRecord): void {
     buffer.memory.withdraw();
@@ -34,6 +40,7 @@ export class Lingering {
       return;
     }
     this.buffers.set(buffer.id, buffer);
+    this.count(buffer, 1);
     this.pauseMs = FIRST_PAUSE_MS;
     this.arm();
   }
@@ -56,10 +63,20 @@ export class Lingering {
     this.askedAtMs = this.clock.now();
     for (const buffer of [...this.buffers.values()].slice(0, MAX_ASKED_AT_ONCE)) {
       this.buffers.delete(buffer.id);
-      if (isGone(buffer)) this.onGone(buffer);
-      // Behind the others, so that all have their turn.
-      else this.buffers.set(buffer.id, buffer);
+      if (isGone(buffer)) {
+        this.count(buffer, -1);
+        this.onGone(buffer);
+      } else {
+        // Behind the others, so that all have their turn.
+        this.buffers.set(buffer.id, buffer);
+      }
     }
+  }
+
+  private count({ charge }: BufferRecord, sign: 1 | -1): void {
+    const bytes = this.bytesOf(charge.account) + sign * charge.bytes;
+    if (bytes === 0) this.bytes.delete(charge.account);
+    else this.bytes.set(charge.account, bytes);
   }
 
   private arm(): void {

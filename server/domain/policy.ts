@@ -3,6 +3,7 @@
  * decides alone, and the last holds of everybody. A rule gives rights, or keeps the peer out. Replacing the policy
  * touches nothing that is held already: it decides from the next request on.
  */
+import type { Access } from './access';
 import { DomainError } from './errors';
 import { matchesAny, type Pattern } from './pattern';
 import { describePeer, type Peer } from './peer';
@@ -38,6 +39,8 @@ export interface Rights {
   readonly publish: readonly Pattern[];
   /** Names that it may open. A secret needs none of them. */
   readonly open: readonly Pattern[];
+  /** The most that it may do with what others share, by a name or by a secret, whatever the grant gives. */
+  readonly access: Access;
   /** It may look at what others hold. */
   readonly mayInspect: boolean;
 }

@@ -43,6 +43,7 @@ export interface FormerHolder {
   readonly sessionId: SessionId;
   readonly peer: Peer;
   readonly endedAtMs: number;
+  readonly how: 'released' | 'revoked';
 }
 
 /** A buffer that somebody leases, or, without leases, one that somebody still has open. */

@@ -28,6 +28,7 @@ export interface FormerHolderView {
   readonly sessionId: SessionId;
   readonly peer: Peer;
   readonly endedAtMs: number;
+  readonly how: 'released' | 'revoked';
 }
 
 export interface LeaseView {

@@ -1,4 +1,5 @@
 /** `dmabufd --check-policy FILE`: whether the daemon would take it, without starting one. */
+import { BUILT_IN } from '../domain/built-in-policy';
 import { loadPolicy } from './load-policy';
 import { PolicyFileError } from './problems';
 
@@ -6,7 +7,10 @@ import { PolicyFileError } from './problems';
 export async function checkPolicy(path: string, daemonUid: number): Promise<boolean> {
   try {
     const { rules } = await loadPolicy({ path, isRequired: true }, daemonUid);
-    process.stdout.write(`${path}: ok, ${rules.length} rules\n`);
+    const ofFile = rules.filter(({ source }) => source !== BUILT_IN).length - 1;
+    process.stdout.write(
+      `${path}: ok, ${ofFile} ${ofFile === 1 ? 'rule' : 'rules'} and a default\n`,
+    );
     return true;
   } catch (error) {
     if (!(error instanceof PolicyFileError)) throw error;

@@ -215,6 +215,10 @@ const YES_OR_NO = parsed(
   (value) => (typeof value === 'boolean' ? value : undefined),
   'is neither true nor false: write one of them',
 );
+const ACCESS = parsed(
+  (value) => (value === 'read' || value === 'read-write' ? value : undefined),
+  'is not an access: write read or read-write',
+);
 const PER = parsed(
   parseScope,
   'is nothing that limits can count for: write uid, container or rule',
@@ -256,6 +260,7 @@ const ALLOW: Schema<Rights> = v.pipe(
     adopt: v.optional(YES_OR_NO),
     publish: v.optional(anyNumberOf(PUBLISHED)),
     open: v.optional(anyNumberOf(PUBLISHED)),
+    access: v.optional(ACCESS),
     inspect: v.optional(YES_OR_NO),
   }),
   v.transform((allow) => ({
@@ -266,6 +271,7 @@ const ALLOW: Schema<Rights> = v.pipe(
     mayAdopt: allow.adopt ?? false,
     publish: allow.publish ?? [],
     open: allow.open ?? EVERYTHING,
+    access: allow.access ?? 'read-write',
     mayInspect: allow.inspect ?? false,
   })),
 );

@@ -2,7 +2,7 @@ import { ClientProcess } from './client-process';
 import { DaemonProcess } from './daemon-process';
 import { eventually } from './slowness';
 
-const AUDIT_LEVEL = 45;
+const AUDIT_LEVEL = 35;
 
 interface AuditLine {
   readonly action: string;

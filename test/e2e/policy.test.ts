@@ -63,7 +63,7 @@ describe('a daemon with a policy file', () => {
     write(forAlice('deny: true'));
     expect(await ending('--check-policy', file)).toEqual({
       exitCode: 0,
-      stdout: `${file}: ok, 3 rules\n`,
+      stdout: `${file}: ok, 1 rule and a default\n`,
       stderr: '',
     });
     write(forAlice('deny: 7'));
@@ -126,7 +126,8 @@ describe('a daemon with a policy file', () => {
     const { exitCode, stdout, stderr } = await dmabufctl(daemon, 'policy', 'reload');
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr.split('\n')).toEqual([
-      `dmabufctl: ${file}:1: version: 2 is not a version: write 1`,
+      'dmabufctl: the policy was not reloaded, and the one before stays in force:',
+      `  ${file}:1: version: 2 is not a version: write 1`,
       expect.stringContaining(`  ${file}:2: default: "allow" is not a default: write deny`),
       '',
     ]);

@@ -43,5 +43,7 @@ export function renderBuffers(buffers: readonly BufferDescription[], nowMs: numb
     rows,
   );
   const noun = buffers.length === 1 ? 'buffer' : 'buffers';
-  return [...table, '', `${buffers.length} ${noun}, ${formatBytes(total)}`];
+  const keptOpen = buffers.filter(({ leaseCount }) => leaseCount === 0).length;
+  const without = keptOpen === 0 ? '' : `; ${keptOpen} without a lease, kept open by somebody`;
+  return [...table, '', `${buffers.length} ${noun}, ${formatBytes(total)}${without}`];
 }

@@ -84,14 +84,16 @@ function renderFormerHolders(
   age: (date: Date | null) => string,
 ): string[] {
   if (formerHolders.length === 0) return [];
-  const rows = formerHolders.map(({ sessionId, peer, endTime }) => [
+  const rows = formerHolders.map(({ sessionId, peer, endTime, revoked }) => [
     String(sessionId),
     nameOfPeer(peer),
+    revoked ? 'revoked' : 'released',
     age(endTime),
   ]);
   const columns = [
     { heading: 'SESSION', align: 'right' } as const,
-    { heading: 'LEASE ENDED' },
+    { heading: 'HELD BEFORE BY' },
+    { heading: 'LEASE' },
     { heading: 'SINCE', align: 'right' } as const,
   ];
   return ['', ...renderTable(columns, rows)];

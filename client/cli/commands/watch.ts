@@ -18,7 +18,9 @@ export function addWatchCommand(program: Command): void {
       for (const signal of ['SIGINT', 'SIGTERM'] as const)
         process.once(signal, () => stream.close());
       if (options.for !== undefined) setTimeout(() => stream.close(), options.for).unref();
-      invocation.terminal.note('watching until Ctrl-C');
+      invocation.terminal.note(
+        options.for === undefined ? 'watching until Ctrl-C' : 'watching for a while',
+      );
       for await (const event of stream) invocation.terminal.result(event, [renderEvent(event)]);
     });
 }
@@ -27,7 +29,7 @@ export function addWatchCommand(program: Command): void {
 export function renderEvent(event: BrokerEvent): string {
   const time = event.time === null ? '-' : event.time.toISOString().slice(11, 23);
   const session = `session ${event.sessionId}`.padEnd(11);
-  const line = `${time}  #${String(event.sequence).padEnd(5)} ${session}  ${event.type.padEnd(17)} `;
+  const line = `${time}  #${String(event.sequence).padEnd(5)} ${session}  ${event.type.padEnd(18)} `;
   return printable(`${line} ${tellMore(event)}`.trimEnd());
 }
 
@@ -56,7 +58,7 @@ function tellMore(event: BrokerEvent): string {
     case 'cpu-access-ended':
       return `buffer ${event.bufferId}, ${event.writes ? 'writing' : 'reading'}`;
     case 'cpu-access-delayed':
-      return `buffer ${event.bufferId}, ${event.writes ? 'writing' : 'reading'} for ${event.waitedMs} ms: waits for ${event.obstacle}`;
+      return `buffer ${event.bufferId}, has waited ${event.waitedMs} ms to ${event.writes ? 'write' : 'read'}: waits for ${event.obstacle}`;
     case 'unknown':
       return '';
   }

@@ -16,6 +16,7 @@ const RIGHTS: PolicyRights = {
   mayAdopt: true,
   publish: [],
   open: ['**'],
+  access: 'read-write',
   mayInspect: false,
 };
 
@@ -48,7 +49,7 @@ test('a policy is printed rule by rule: whom each holds of, and what it gives', 
    buffers up to: 64.0 MiB
    adopt:         yes
    publish:       none
-   open:          all
+   open:          all, for read-write
    inspect:       no
    at most:       256.0 MiB, 64 buffers, fair shares of sessions, leases, all there is of grants
    counted per:   rule
@@ -99,7 +100,7 @@ allocate from: system, *cma*
 buffers up to: what the daemon allows
 adopt:         yes
 publish:       none
-open:          all
+open:          all, for read-write
 inspect:       no
 
 what uid 1000 holds:

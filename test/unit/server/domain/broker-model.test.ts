@@ -7,7 +7,7 @@ import * as fc from 'fast-check';
 import type { Access, CpuAccessMode } from '../../../../server/domain/access';
 import { writes } from '../../../../server/domain/access';
 import { builtInPolicy } from '../../../../server/domain/built-in-policy';
-import { DomainError } from '../../../../server/domain/errors';
+import { DomainError, type DomainErrorCode } from '../../../../server/domain/errors';
 import type { BufferId, SessionId } from '../../../../server/domain/ids';
 import { Pattern } from '../../../../server/domain/pattern';
 import { Policy, type Rights, type Rule } from '../../../../server/domain/policy';
@@ -94,6 +94,8 @@ interface ModelBuffer {
   readonly inode: number;
   readonly memoryAccess: Access;
   readonly leases: Map<SessionId, Access>;
+  /** Whose lease was revoked, and who are told so. */
+  readonly revokedFrom: Set<SessionId>;
   /** In the order in which they came. */
   queue: ModelAccess[];
 }
@@ -105,6 +107,7 @@ const NOTHING: Rights = {
   mayAdopt: false,
   publish: [],
   open: [new Pattern('b/*')],
+  access: 'read-write',
   mayInspect: false,
 };
 const ruleFor = (uid: number, rights: Rights | null): Rule => ({
@@ -284,18 +287,25 @@ class World {
 
   private enter(session: SessionId, id: BufferId, inode: number, memoryAccess: Access): void {
     const leases = new Map([[session, memoryAccess]]);
-    this.buffers.set(id, { id, owner: session, inode, memoryAccess, leases, queue: [] });
+    const nobody = { revokedFrom: new Set<SessionId>(), queue: [] };
+    this.buffers.set(id, { id, owner: session, inode, memoryAccess, leases, ...nobody });
   }
 
   private async release(session: SessionId, buffer: ModelBuffer): Promise<void> {
     const held = buffer.leases.has(session);
     const code = await outcome(() => this.bench.broker.buffers.release(session, buffer.id));
-    expect(code).toBe(held ? 'ok' : 'not-found');
+    expect(code).toBe(held ? 'ok' : this.without(session, buffer));
     if (held) this.endLease(session, buffer);
+  }
+
+  /** What a session is told that has no lease. */
+  private without(session: SessionId, buffer: ModelBuffer): DomainErrorCode {
+    return buffer.revokedFrom.has(session) ? 'failed-precondition' : 'not-found';
   }
 
   private endLease(session: SessionId, buffer: ModelBuffer): void {
     buffer.leases.delete(session);
+    buffer.revokedFrom.delete(session);
     if (buffer.owner === session) buffer.owner = null;
     buffer.queue = buffer.queue.filter((access) => access.session !== session);
     for (const grant of this.grants) {
@@ -406,7 +416,10 @@ class World {
     grant.isUsable = false;
     const buffer = this.buffers.get(grant.buffer);
     if (!leases || buffer === undefined) return;
-    for (const session of opened) this.endLease(session, buffer);
+    for (const session of opened) {
+      this.endLease(session, buffer);
+      buffer.revokedFrom.add(session);
+    }
   }
 
   private async begin(session: SessionId, buffer: ModelBuffer, mode: CpuAccessMode): Promise<void> {
@@ -415,7 +428,7 @@ class World {
     const already = buffer.queue.some((other) => other.session === session);
     const refused =
       access === undefined
-        ? 'not-found'
+        ? this.without(session, buffer)
         : writes(mode) && access === 'read'
           ? 'permission-denied'
           : already
@@ -461,7 +474,9 @@ class World {
       buffer.queue = buffer.queue.filter((access) => access !== entry);
       return;
     }
-    expect(await done).toBe(buffer.leases.has(session) ? 'failed-precondition' : 'not-found');
+    expect(await done).toBe(
+      buffer.leases.has(session) ? 'failed-precondition' : this.without(session, buffer),
+    );
     if (!this.bench.kernel.isStalled) expect(held).toBe(false);
   }
 

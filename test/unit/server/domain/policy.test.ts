@@ -18,6 +18,7 @@ const RIGHTS: Rights = {
   mayAdopt: false,
   publish: [],
   open: [new Pattern('**')],
+  access: 'read-write',
   mayInspect: false,
 };
 
@@ -190,6 +191,19 @@ describe('what the policy does not give', () => {
     const open = (name: string) => outcome(() => confined.broker.shares.open(session, { name }));
     expect(await open('mine/a')).toBe('ok');
     expect(await open('theirs/a')).toBe('permission-denied');
+  });
+
+  test('is to write what others share, whatever their grant gives', async () => {
+    const confined = bench({ publish: [new Pattern('**')], access: 'read' });
+    const [owner, reader] = [confined.open(1), confined.open(2)];
+    const { id } = await confined.allocate(owner);
+    const { secret } = confined.broker.shares.share(owner, { ...TERMS, bufferId: id, name: null });
+    confined.broker.shares.share(owner, { ...TERMS, bufferId: id, name: 'a' });
+    expect(confined.broker.shares.open(reader, { name: 'a' }).access).toBe('read');
+    const again = confined.broker.shares.open(reader, { secret: secret ?? new Uint8Array() });
+    expect(again.access).toBe('read');
+    const begin = () => confined.broker.buffers.beginCpuAccess(reader, id, 'write', NEVER);
+    expect(await outcome(begin)).toBe('permission-denied');
   });
 
   test('is a look at what others hold', async () => {

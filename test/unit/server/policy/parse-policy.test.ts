@@ -94,6 +94,7 @@ default: { allow: { bytes: 4096 }, per: container }
       mayAdopt: true,
       publish: [{ text: 'camera0/*' }],
       open: [],
+      access: 'read-write',
       mayInspect: true,
     });
     expect(camera?.per).toBe('rule');
@@ -127,6 +128,7 @@ default: { allow: { bytes: 4096 }, per: container }
       mayAdopt: false,
       publish: [],
       open: [{ text: '**' }],
+      access: 'read-write',
       mayInspect: false,
     });
     expect(only?.per).toBe('uid');
@@ -394,7 +396,7 @@ describe('what is wrong with a policy file is told with its line, its key and wh
     [
       'a right that is mistyped',
       allow('publsh: a'),
-      '5: rules[0].allow.publsh: is not known here: write one of heaps, buffer-bytes, bytes, buffers, sessions, connections, leases, grants, calls, adopt, publish, open, inspect',
+      '5: rules[0].allow.publsh: is not known here: write one of heaps, buffer-bytes, bytes, buffers, sessions, connections, leases, grants, calls, adopt, publish, open, access, inspect',
     ],
     [
       'a long value',
