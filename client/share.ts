@@ -35,6 +35,7 @@ export interface RevokeOptions extends CallOptions {
   readonly revokeLeases?: boolean | undefined;
 }
 
+const PAGE_SIZE = 100;
 const MAX_UINT32 = 2 ** 32 - 1;
 /** The last number means "no user" to the kernel: (uid_t) -1. */
 const MAX_ID = MAX_UINT32 - 1;
@@ -97,8 +98,15 @@ export async function listGrants(
   control: ControlConnection,
   limits: CallLimits,
 ): Promise<GrantDescription[]> {
-  const { grants } = await control.call(control.methods.shares.ListGrants, {}, limits);
-  return grants.map(describeGrant);
+  const grants: GrantDescription[] = [];
+  let pageToken = '';
+  do {
+    const request = { pageSize: PAGE_SIZE, pageToken };
+    const page = await control.call(control.methods.shares.ListGrants, request, limits);
+    grants.push(...page.grants.map(describeGrant));
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '');
+  return grants;
 }
 
 function toDuration(milliseconds: number): { seconds: string; nanos: number } {

@@ -21,6 +21,7 @@ export type Log = pino.Logger<'audit'>;
 const AUDIT_LEVEL = 35;
 
 const FLUSH_TIMEOUT_MS = 500;
+const MAX_LOGGED_GROUPS = 32;
 const MAX_UNWRITTEN_BYTES = 4 * 1024 * 1024;
 
 export interface LogSink {
@@ -43,7 +44,8 @@ export function openLog(level: LogLevel): LogSink {
   // Nobody reads: lines are lost, and the daemon goes on.
   destination.on('error', () => undefined);
   const customLevels = { audit: AUDIT_LEVEL };
-  const log: Log = pino({ name: 'dmabufd', level, customLevels }, destination);
+  const serializers = { peer: shortenGroups };
+  const log: Log = pino({ name: 'dmabufd', level, customLevels, serializers }, destination);
   reportLostLines(destination, log);
   return {
     log,
@@ -68,4 +70,11 @@ function reportLostLines(destination: ReturnType<typeof pino.destination>, log: 
     lost = 0;
     log.error({ lines }, 'lines of the log were lost: nobody read them in time');
   });
+}
+
+/** A process may be in thousands of groups, and each line of the log would say so. */
+function shortenGroups(peer: unknown): unknown {
+  const groups: unknown = peer !== null && typeof peer === 'object' && Reflect.get(peer, 'groups');
+  if (!Array.isArray(groups) || groups.length <= MAX_LOGGED_GROUPS) return peer;
+  return { ...Object(peer), groups: groups.slice(0, MAX_LOGGED_GROUPS), groupCount: groups.length };
 }

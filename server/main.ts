@@ -10,6 +10,7 @@ import addon, { type NativeAddon } from '../native';
 import { type Config, parseConfig } from './config';
 import { Connections } from './control/connections';
 import { type ControlServer, createControlServer } from './control/server';
+import { Turns } from './control/turns';
 import { Broker } from './domain/broker';
 import { FdSessions } from './fd-socket/fd-sessions';
 import { LeaseRows } from './fd-socket/lease-rows';
@@ -54,8 +55,7 @@ async function main(): Promise<void> {
   exitOnDefects(log, flush);
 
   const policy = await openPolicyOrExit(config, daemonUid, log, flush);
-  // What is wrong with the file is in the log by then.
-  process.on('SIGHUP', () => void policy.reload().catch(() => undefined));
+  process.on('SIGHUP', () => void reloadBySignal(policy, log));
   const directory = await openDirectoryOrExit(config, log, flush);
   const heaps = await discoverHeaps(addon);
   for (const { description } of heaps) log.info({ heap: description }, 'heap probed');
@@ -87,6 +87,7 @@ async function main(): Promise<void> {
   });
   const fdSessions = new FdSessions(addon, fdPlane, broker, tokens, identify, log);
 
+  const turns = new Turns();
   const control = createControlServer(
     broker,
     {
@@ -102,6 +103,7 @@ async function main(): Promise<void> {
       tokens,
       bookFdPlane: () => fdSessions.book(),
       broker,
+      turns,
       log,
     },
     { version, startedAtMs },
@@ -112,6 +114,7 @@ async function main(): Promise<void> {
     injector,
     identify,
     (peer) => broker.admitConnection(peer),
+    turns,
     log,
   );
   connections.listen(directory.controlListener);
@@ -134,6 +137,15 @@ async function openPolicyOrExit(
     await flush();
     process.exit(EXIT_REFUSED);
   }
+}
+
+/** Whoever may send the daemon signals is an administrator. What is wrong with the file is in the log already. */
+async function reloadBySignal(policy: PolicyKeeper, log: Log): Promise<void> {
+  const record = { action: 'reload-policy', by: 'SIGHUP' };
+  await policy.reload().then(
+    ({ source }) => log.audit({ ...record, outcome: 'allow', details: { source } }, record.action),
+    () => log.audit({ ...record, outcome: 'deny' }, record.action),
+  );
 }
 
 async function openDirectoryOrExit(

@@ -34,6 +34,6 @@ export function planLimits(config: Config, log: Log): Limits & FdBudget {
     maxAllocationsAtOnce: 2,
     slowWaitMs: config.slowWaitMs,
     maxQueuedEvents: 1024,
-    maxWatchersPerSession: 64,
+    maxWatchersPerSession: 4,
   };
 }

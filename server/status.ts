@@ -23,6 +23,8 @@ const NUMBERS: Readonly<Record<DomainErrorCode, number>> = {
   unauthenticated: 16,
 };
 
+const MAX_MESSAGE_LENGTH = 2_560;
+
 export interface Status {
   readonly code: number;
   readonly message: string;
@@ -39,8 +41,10 @@ export function statusOf(error: unknown, onDefect: (error: unknown) => void): St
 
 /**
  * A message may quote what a client sent, and half of a surrogate pair in it would make gRPC's encoding of the
- * status throw.
+ * status throw. It travels in trailers, which clients do not take at any length, and grows when it is encoded.
  */
 function wellFormed(text: string): string {
-  return text.replace(/\p{Cs}/gu, '\ufffd');
+  const isLong = text.length > MAX_MESSAGE_LENGTH;
+  const short = isLong ? `${text.slice(0, MAX_MESSAGE_LENGTH)}…` : text;
+  return short.replace(/\p{Cs}/gu, '\ufffd');
 }

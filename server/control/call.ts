@@ -22,6 +22,7 @@ import { systemClock } from '../runtime/clock';
 import { SECRET_BYTES } from '../runtime/secrets';
 import type { SessionTokens } from '../session-tokens';
 import { statusOf } from '../status';
+import type { Turns } from './turns';
 
 /** What all calls need. */
 export interface CallContext {
@@ -30,7 +31,9 @@ export interface CallContext {
   readonly tokens: SessionTokens;
   /** Books what the fd plane has done before this call came. */
   readonly bookFdPlane: () => void;
-  readonly broker: Pick<Broker, 'admitCall' | 'auditor'>;
+  readonly broker: Pick<Broker, 'admitCall' | 'auditor' | 'callers'>;
+  /** Turns of the event loop, by account. */
+  readonly turns: Turns;
   readonly log: Log;
 }
 

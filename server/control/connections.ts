@@ -19,7 +19,7 @@ import type { Charge } from '../domain/quota';
 import type { Log } from '../log';
 import type { Identify } from '../peers/proc';
 import { PacedConnection } from './paced-connection';
-import { Turns } from './turns';
+import type { Turns } from './turns';
 
 /** The client connection preface (RFC 9113, 3.4) and the header of the SETTINGS frame that must follow. */
 const PREFACE_BYTES = 24 + 9;
@@ -43,13 +43,13 @@ export class Connections {
   private sweeper: NodeJS.Timeout | undefined;
   private listener: StreamListener | null = null;
   private accepted = 0;
-  private readonly turns = new Turns();
 
   constructor(
     private readonly addon: Pick<NativeAddon, 'acceptStreams' | 'pollNow'>,
     private readonly injector: ConnectionInjector,
     private readonly identify: Identify,
     private readonly admit: AdmitConnection,
+    private readonly turns: Turns,
     private readonly log: Log,
   ) {}
 

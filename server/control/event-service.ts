@@ -49,13 +49,23 @@ async function tell(
     { peer: { pid: caller.peer.pid }, session: caller.sessionId },
     'watching events',
   );
-  await forward(feed, stream);
+  const account = context.broker.callers.accountOf(caller.peer);
+  const turn = () => new Promise<void>((resolve) => context.turns.take(account, resolve));
+  await forward(feed, stream, turn);
 }
 
-/** Never resolves: a feed ends by rejecting with its reason. */
-async function forward(feed: EventFeed, stream: WatchCall): Promise<never> {
+/**
+ * Never resolves: a feed ends by rejecting with its reason. One call may be an event to many watchers, so each message waits
+ * for a turn of its watcher's account.
+ */
+async function forward(
+  feed: EventFeed,
+  stream: WatchCall,
+  turn: () => Promise<void>,
+): Promise<never> {
   for (;;) {
     const event = await feed.next();
+    await turn();
     if (stream.cancelled) throw new DomainError('cancelled', 'the call was cancelled');
     const mayGoOn = stream.write(toWatchEventsResponse(event));
     if (!mayGoOn) await untilDrained(stream);

@@ -22,6 +22,12 @@ const MAX_RECEIVED_MESSAGE_BYTES = 16 * 1024;
 /** Calls of one connection at once: those that wait for an access, mostly. */
 const MAX_CONCURRENT_CALLS = 128;
 
+/**
+ * What one connection may have waiting, answers that its client does not read for the most part: beyond it no call is
+ * taken (node's maxSessionMemory, which grpc-js switches off by default).
+ */
+const MAX_CONNECTION_MEGABYTES = 2;
+
 export interface ControlServer {
   readonly injector: ConnectionInjector;
   /** Tells health watchers, lets calls end, and cuts what is left after the grace time. */
@@ -39,6 +45,7 @@ export function createControlServer(
     'grpc.enable_channelz': 0,
     'grpc.max_receive_message_length': MAX_RECEIVED_MESSAGE_BYTES,
     'grpc.max_concurrent_streams': MAX_CONCURRENT_CALLS,
+    'grpc-node.max_session_memory': MAX_CONNECTION_MEGABYTES,
   });
   server.addService(services.HeapService.service, heapService(broker, context));
   server.addService(services.BufferService.service, bufferService(broker, context));

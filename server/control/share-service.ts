@@ -7,7 +7,14 @@ import type { OpenBy } from '../domain/shares';
 import { SECRET_BYTES } from '../runtime/secrets';
 import { type CallContext, unary } from './call';
 import { toBuffer, toGrant } from './messages';
-import { parseAccess, parseAudience, parseId, parseMaxUses, parseTimeToLive } from './parse';
+import {
+  parseAccess,
+  parseAudience,
+  parseId,
+  parseMaxUses,
+  parsePage,
+  parseTimeToLive,
+} from './parse';
 
 export function shareService(broker: Broker, context: CallContext): ShareServiceHandlers {
   const { shares } = broker;
@@ -33,9 +40,14 @@ export function shareService(broker: Broker, context: CallContext): ShareService
       return { revokedLeaseCount: shares.revoke(call.sessionId, id, revokeLeases) };
     }),
 
-    ListGrants: unary(context, ({ bufferId }, call) => {
+    ListGrants: unary(context, ({ bufferId, pageSize, pageToken }, call) => {
       const only = bufferId === '0' ? null : parseId('buffer_id', bufferId);
-      return { grants: shares.list(call.sessionId, only).map(toGrant) };
+      const { after, count } = parsePage(pageSize, pageToken);
+      // One more than asked for tells whether there is a next page.
+      const found = shares.list(call.sessionId, only, after, count + 1);
+      const shown = found.slice(0, count);
+      const last = found.length > count ? shown[shown.length - 1] : undefined;
+      return { grants: shown.map(toGrant), nextPageToken: last === undefined ? '' : `${last.id}` };
     }),
   };
 }

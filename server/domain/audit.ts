@@ -8,6 +8,8 @@ import type { Peer } from './peer';
 import { describeRule, type PolicyInForce } from './policy';
 import type { Audit, AuditAction, AuditDetails, AuditRecord } from './ports';
 
+const MAX_TEXT_LENGTH = 256;
+
 /** Who asks for what. */
 export interface Audited {
   readonly action: AuditAction;
@@ -83,6 +85,26 @@ export class Auditor {
     outcome: Pick<AuditRecord, 'outcome' | 'code' | 'reason' | 'details'>,
   ): void {
     const { rule, account } = this.policy.decide(peer);
-    this.audit.record({ action, sessionId, peer, account, rule: describeRule(rule), ...outcome });
+    const { details, reason } = outcome;
+    this.audit.record({
+      action,
+      sessionId,
+      peer,
+      account,
+      rule: describeRule(rule),
+      ...outcome,
+      details: shortened(details),
+      ...(reason === undefined ? {} : { reason: reason.slice(0, MAX_TEXT_LENGTH) }),
+    });
   }
+}
+
+/** Texts are the clients' to choose, and are recorded before anybody has looked at their length. */
+function shortened(details: AuditDetails): AuditDetails {
+  return Object.fromEntries(
+    Object.entries(details).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? value.slice(0, MAX_TEXT_LENGTH) : value,
+    ]),
+  );
 }

@@ -1,7 +1,7 @@
 /**
  * Grants: an owner's permission for others to open a buffer, by a secret or by a published name. The book stores a
  * secret's digest only, and finds a grant by its digest, so that neither a listing nor the time that a look-up takes tells
- * anything. A grant that has ended opens nothing; it is remembered while leases that it gave live, so that
+ * anything. A grant that has ended opens nothing; it is remembered, and charged, while leases that it gave live, so that
  * its maker can still revoke those.
  */
 import { DomainError } from './errors';
@@ -82,10 +82,10 @@ export class GrantBook {
     return isGrantId(id) ? this.byMaker.get(maker)?.get(id) : undefined;
   }
 
-  /** Counts a use, and ends the grant with its last. The lease is remembered unless it is its owner's. */
-  use(grant: Grant, lease: Lease): void {
+  /** Counts a use, and ends the grant with its last. The lease is remembered if it has something by this grant. */
+  use(grant: Grant, lease: Lease, gaveSomething: boolean): void {
     grant.uses += 1;
-    if (!lease.isOwner) {
+    if (gaveSomething && !lease.isOwner) {
       grant.leases.add(lease);
       lease.openedWith.add(grant);
     }
@@ -96,7 +96,6 @@ export class GrantBook {
   end(grant: Grant, reason: GrantEndReason): void {
     if (grant.ended) return;
     grant.ended = true;
-    grant.charge.refund();
     grant.cancelExpiry();
     this.usable.delete(grant.id);
     if (grant.name !== null) this.byName.delete(grant.name);
@@ -127,6 +126,7 @@ export class GrantBook {
     for (const grant of [...(this.byMaker.get(sessionId)?.values() ?? [])]) {
       this.end(grant, 'owner-gone');
       for (const lease of grant.leases) lease.openedWith.delete(grant);
+      grant.charge.refund();
     }
     this.byMaker.delete(sessionId);
   }
@@ -149,6 +149,7 @@ export class GrantBook {
   /** One that has ended is kept only for the leases that it gave. */
   private forgetIfSpent(grant: Grant): void {
     if (!grant.ended || grant.leases.size > 0) return;
+    grant.charge.refund();
     const ofMaker = this.byMaker.get(grant.maker);
     ofMaker?.delete(grant.id);
     if (ofMaker?.size === 0) this.byMaker.delete(grant.maker);

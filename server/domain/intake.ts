@@ -164,7 +164,7 @@ export class Intake {
     try {
       return this.quota.reserve(payer, { bytes, buffers: 1 });
     } catch {
-      await this.leases.lingering.askSoon();
+      await this.leases.lingering.askSoon(payer.account);
       await this.leases.whenFreed(payer.account);
     }
     try {

@@ -79,14 +79,15 @@ export class Leases {
     const given = narrowerAccess(grant.access, this.callers.rightsOf(session.peer).access);
     const held = session.leases.get(buffer.id);
     const lease = held ?? this.add(session, buffer, given, false);
-    if (!includesAccess(lease.access, given)) {
+    const isWider = !includesAccess(lease.access, given);
+    if (isWider) {
       lease.access = widerAccess(lease.access, given);
       this.put(lease);
     }
     const { access } = lease;
     const body = { type: 'lease-opened', bufferId: buffer.id, access, peer: session.peer } as const;
     this.events.publish(session.id, body, [session.id, ...ownersOf(buffer)]);
-    this.grants.use(grant, lease);
+    this.grants.use(grant, lease, held === undefined || isWider);
     return lease;
   }
 
@@ -104,10 +105,7 @@ export class Leases {
     buffer.cpuAccess?.drop(session.id, why);
     this.grants.forgetLease(lease);
     this.events.publish(session.id, { type: `lease-${how}`, bufferId: buffer.id }, told);
-    const [heir] = buffer.leases.values();
-    if (heir === undefined) this.retire(buffer);
-    // Whoever holds the memory now pays for it.
-    else if (lease.isOwner) buffer.charge.moveTo(this.callers.accountOf(heir.session.peer));
+    if (buffer.leases.size === 0) this.retire(buffer);
   }
 
   /** Sessions that had leases and live, so that they may have fds. */

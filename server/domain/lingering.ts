@@ -3,7 +3,6 @@
  * the memory. They stay charged, and visible to whoever may inspect, until the kernel says that nobody else
  * has them. The kernel tells no one, so it is asked from time to time: soon at first, then less often.
  */
-import type { BufferId } from './ids';
 import type { Clock } from './ports';
 import type { BufferRecord } from './records';
 
@@ -14,13 +13,18 @@ const MAX_ASKED_AT_ONCE = 256;
 /** Whoever would be refused for want of room has the kernel asked, but not as often as he likes. */
 const LEAST_PAUSE_MS = 5;
 
+/** Those of one account. */
+interface Share {
+  readonly buffers: Set<BufferRecord>;
+  bytes: number;
+  asking: Promise<void> | null;
+}
+
 export class Lingering {
-  private readonly buffers = new Map<BufferId, BufferRecord>();
-  private readonly bytes = new Map<string, number>();
+  /** The Map's order is the order in which the accounts are asked about. */
+  private readonly shares = new Map<string, Share>();
   private cancelTimer: (() => void) | null = null;
   private pauseMs = FIRST_PAUSE_MS;
-  private askedAtMs = Number.NEGATIVE_INFINITY;
-  private asking: Promise<void> | null = null;
 
   constructor(
     private readonly clock: Clock,
@@ -29,7 +33,7 @@ export class Lingering {
 
   /** Bytes that an account pays for although nobody leases them. */
   bytesOf(account: string): number {
-    return this.bytes.get(account) ?? 0;
+    return this.shares.get(account)?.bytes ?? 0;
   }
 
   /** Takes a buffer whose last lease has ended. If nobody else has it, it is gone at once. */
@@ -39,53 +43,63 @@ export class Lingering {
       this.onGone(buffer);
       return;
     }
-    this.buffers.set(buffer.id, buffer);
-    this.count(buffer, 1);
+    const { account, bytes } = buffer.charge;
+    const share = this.shares.get(account) ?? { buffers: new Set(), bytes: 0, asking: null };
+    share.buffers.add(buffer);
+    share.bytes += bytes;
+    this.shares.set(account, share);
     this.pauseMs = FIRST_PAUSE_MS;
     this.arm();
   }
 
-  /** Asks now, or soon if it has just been done, for somebody who would be refused. */
-  askSoon(): Promise<void> {
-    if (this.buffers.size === 0) return Promise.resolve();
-    this.asking ??= new Promise((resolve) => {
-      const sinceMs = this.clock.now() - this.askedAtMs;
-      this.clock.after(Math.max(LEAST_PAUSE_MS - sinceMs, 0), () => {
-        this.asking = null;
-        this.ask();
+  /** Asks about an account's soon, for somebody who would be refused. */
+  askSoon(account: string): Promise<void> {
+    const share = this.shares.get(account);
+    if (share === undefined) return Promise.resolve();
+    share.asking ??= new Promise((resolve) => {
+      this.clock.after(LEAST_PAUSE_MS, () => {
+        share.asking = null;
+        // All of them may be gone by now, and others have come.
+        const current = this.shares.get(account);
+        if (current !== undefined) this.ask(account, current, MAX_ASKED_AT_ONCE);
         resolve();
       });
     });
-    return this.asking;
+    return share.asking;
   }
 
-  private ask(): void {
-    this.askedAtMs = this.clock.now();
-    for (const buffer of [...this.buffers.values()].slice(0, MAX_ASKED_AT_ONCE)) {
-      this.buffers.delete(buffer.id);
+  /** Asks about some of each account, which then come last. Answers how many more may be asked about. */
+  private ask(account: string, share: Share, most: number): number {
+    const asked = [...share.buffers].slice(0, most);
+    for (const buffer of asked) {
+      share.buffers.delete(buffer);
       if (isGone(buffer)) {
-        this.count(buffer, -1);
+        share.bytes -= buffer.charge.bytes;
         this.onGone(buffer);
       } else {
-        // Behind the others, so that all have their turn.
-        this.buffers.set(buffer.id, buffer);
+        share.buffers.add(buffer);
       }
     }
+    this.shares.delete(account);
+    if (share.buffers.size > 0) this.shares.set(account, share);
+    return most - asked.length;
   }
 
-  private count({ charge }: BufferRecord, sign: 1 | -1): void {
-    const bytes = this.bytesOf(charge.account) + sign * charge.bytes;
-    if (bytes === 0) this.bytes.delete(charge.account);
-    else this.bytes.set(charge.account, bytes);
+  private askAll(): void {
+    let most = MAX_ASKED_AT_ONCE;
+    for (const [account, share] of [...this.shares]) {
+      if (most === 0) return;
+      most = this.ask(account, share, most);
+    }
   }
 
   private arm(): void {
     this.cancelTimer?.();
     this.cancelTimer = this.clock.after(this.pauseMs, () => {
       this.cancelTimer = null;
-      this.ask();
+      this.askAll();
       this.pauseMs = Math.min(2 * this.pauseMs, LONGEST_PAUSE_MS);
-      if (this.buffers.size > 0) this.arm();
+      if (this.shares.size > 0) this.arm();
     });
   }
 }

@@ -148,10 +148,16 @@ export function describeRule({ name, source }: Rule): string {
   return `${name} (${source})`;
 }
 
-/** A container's limits hold for a peer in none by its user. */
-function accountOf({ name, per }: Rule, { uid, container }: Peer): string {
+/**
+ * A container's limits hold for a peer in none by its user. Who may be in one that is not attested is not the user itself,
+ * and shares no account with it; nor does anybody with an administrator.
+ */
+function accountOf({ name, per, criteria }: Rule, peer: Peer): string {
+  const { uid, container, isContained } = peer;
+  if (criteria.some(({ key }) => key === 'administrator')) return `administrator uid ${uid}`;
   if (per === 'rule') return `rule ${name}`;
-  return per === 'container' && container !== '' ? `container ${container}` : `uid ${uid}`;
+  if (per === 'container' && container !== '') return `container ${container}`;
+  return isContained ? `contained uid ${uid}` : `uid ${uid}`;
 }
 
 /** What does not hold, for a person; null if it holds. */

@@ -115,7 +115,7 @@ export class Charge {
 
   constructor(
     private readonly quota: Quota,
-    private payer: Payer,
+    private readonly payer: Payer,
     private amounts: Amounts,
   ) {}
 
@@ -133,14 +133,6 @@ export class Charge {
     this.quota.check(this.payer, more);
     this.quota.book(this.payer.account, more, 1);
     this.amounts = { ...this.amounts, bytes: actualBytes };
-  }
-
-  /** Charges somebody else from now on, who holds it already and so is not asked whether it fits. */
-  moveTo(account: string): void {
-    if (this.refunded) return;
-    this.quota.book(this.payer.account, this.amounts, -1);
-    this.quota.book(account, this.amounts, 1);
-    this.payer = { ...this.payer, account };
   }
 
   /** Does nothing the second time. */

@@ -34,7 +34,7 @@ export interface Lease {
   readonly isOwner: boolean;
   readonly createdAtMs: number;
   readonly charge: Charge;
-  /** The grants that it was opened with; revoking any of them with its leases ends it. */
+  /** The grants that gave it something; revoking any of them with its leases ends it. */
   readonly openedWith: Set<Grant>;
 }
 

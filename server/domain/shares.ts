@@ -74,13 +74,14 @@ export class Shares {
     );
   }
 
-  /** Those on one buffer, or all if it is null. */
-  list(sessionId: SessionId, bufferId: number | null): GrantView[] {
+  /** At most `count` of those on one buffer, or of all if it is null, with ids above `after`, ascending. */
+  list(sessionId: SessionId, bufferId: number | null, after: number, count: number): GrantView[] {
     this.leases.ledger.session(sessionId);
-    const grants = this.leases.grants.list(sessionId);
-    const wanted =
-      bufferId === null ? grants : grants.filter((grant) => grant.bufferId === bufferId);
-    return wanted.map(viewGrant);
+    return this.leases.grants
+      .list(sessionId)
+      .filter((grant) => grant.id > after && (bufferId === null || grant.bufferId === bufferId))
+      .slice(0, count)
+      .map(viewGrant);
   }
 
   private grant(session: Session, request: ShareRequest): Shared {

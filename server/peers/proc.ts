@@ -48,9 +48,10 @@ export function readProcess(proc: string, pid: number): FromProc | null {
   try {
     const stat = readFileSync(`${proc}/${pid}/stat`, 'latin1');
     const status = readFileSync(`${proc}/${pid}/status`, 'latin1');
-    const cgroup = parseCgroup(readFileSync(`${proc}/${pid}/cgroup`, 'utf8'));
-    const { unit, container, looksContained } = identityOfCgroup(cgroup);
-    const isContained = looksContained || parsePidNamespaceDepth(status) > 1;
+    const cgroups = readFileSync(`${proc}/${pid}/cgroup`, 'utf8');
+    const cgroup = parseCgroup(cgroups);
+    const { unit, container } = identityOfCgroup(cgroup);
+    const isContained = looksContained(cgroups) || parsePidNamespaceDepth(status) > 1;
     const startTime = parseStartTime(stat);
     return { startTime, comm: parseComm(stat), cgroup, unit, container, isContained };
   } catch {
@@ -76,6 +77,12 @@ export function parseComm(stat: string): string {
 export function parseStartTime(stat: string): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return Number(fields[START_TIME_AFTER_COMM]);
+}
+
+/** In any hierarchy: engines that know only cgroup v1 leave the unified one alone. */
+function looksContained(cgroups: string): boolean {
+  const paths = cgroups.split('\n').map((line) => line.split(':').slice(2).join(':'));
+  return paths.some((path) => identityOfCgroup(path).looksContained);
 }
 
 /** The path in the unified hierarchy, whose line begins with `0::`; empty without one. */

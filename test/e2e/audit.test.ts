@@ -47,7 +47,7 @@ describe('the audit trail', () => {
     const common = {
       sessionId: client.sessionId,
       peer: { pid: client.pid, uid },
-      account: `uid ${uid}`,
+      account: `administrator uid ${uid}`,
       rule: 'administrators (built in)',
     };
     expect(await record('open-session', 'allow')).toMatchObject(common);

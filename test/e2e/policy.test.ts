@@ -166,7 +166,7 @@ describe('a daemon with a policy file', () => {
 
     expect(json(await explain('--json', '--pid', String(daemon.pid)))).toMatchObject({
       peer: { pid: daemon.pid, uid: process.getuid?.() },
-      account: `uid ${process.getuid?.()}`,
+      account: `administrator uid ${process.getuid?.()}`,
     });
     expect(await explain('--pid', '4294967295')).toMatchObject({ exitCode: 4 });
     expect(await explain('--uid', '1', '--cgroup', 'relative')).toMatchObject({

@@ -42,7 +42,7 @@ describeAsRoot('somebody who would be somebody else', () => {
         }),
       );
       expect(siege.denials().find(({ peer }) => peer.pid === thief.pid)).toMatchObject({
-        level: 45,
+        level: 35,
         outcome: 'deny',
         code: 'unauthenticated',
         peer: { uid },

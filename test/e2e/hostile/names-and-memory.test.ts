@@ -30,7 +30,7 @@ describeAsRoot('a name that is squatted', () => {
       return found.length > 0 ? found : undefined;
     });
     expect(denial).toMatchObject({
-      level: 45,
+      level: 35,
       code: 'already-exists',
       peer: { uid: HONEST_UID },
       account: `uid ${HONEST_UID}`,
@@ -76,7 +76,7 @@ default:
       await owner.tell('share', { bufferId: id, name: 'camera0/preview' });
       expect(await squatter.tell('open', { name: 'camera0/preview' })).toMatchObject({ id });
       expect(denialsIn(daemon.log)).toMatchObject([
-        { level: 45, action: 'share', peer: { uid: ATTACKER_UID }, code: 'permission-denied' },
+        { level: 35, action: 'share', peer: { uid: ATTACKER_UID }, code: 'permission-denied' },
       ]);
     } finally {
       rmSync(directory, { recursive: true });

@@ -53,7 +53,7 @@ describeAsRoot(`${PROCESSES} processes of one user that take all they can`, () =
     expect(refusedActions(siege)).toEqual(new Set(REFUSED));
     for (const denial of refusals(siege)) {
       expect(denial).toMatchObject({
-        level: 45,
+        level: 35,
         account: `uid ${ATTACKER_UID}`,
         peer: { uid: ATTACKER_UID },
         rule: 'everybody (built in)',

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { type handleUnaryCall, Metadata, type ServerUnaryCall } from '@grpc/grpc-js';
 import { SESSION_METADATA_KEY } from '../../../../proto';
 import { type Call, type CallContext, unary } from '../../../../server/control/call';
+import { Turns } from '../../../../server/control/turns';
 import { DomainError } from '../../../../server/domain/errors';
 import { openLog } from '../../../../server/log';
 import { randomSecrets } from '../../../../server/runtime/secrets';
@@ -34,6 +35,7 @@ function context(drained: string[] = []): CallContext {
     tokens,
     bookFdPlane: () => drained.push('drained'),
     broker: new Bench().broker,
+    turns: new Turns(),
     log: openLog('silent').log,
   };
 }

@@ -398,7 +398,8 @@ class World {
     if (buffer === undefined) throw new Error('opened a buffer that is gone');
     const held = buffer.leases.get(session);
     buffer.leases.set(session, held === 'read-write' ? held : grant.access);
-    if (buffer.owner !== session) grant.openedBy.add(session);
+    const gaveSomething = held === undefined || (held === 'read' && grant.access === 'read-write');
+    if (buffer.owner !== session && gaveSomething) grant.openedBy.add(session);
     grant.usesLeft -= 1;
     if (grant.usesLeft === 0) grant.isUsable = false;
   }
@@ -500,7 +501,12 @@ class World {
     const { quota } = broker;
     same(quota.held('sessions'), this.sessions.size);
     same(quota.held('leases'), leases.length);
-    same(quota.held('grants'), totals.grants);
+    same(
+      quota.held('grants'),
+      this.grants.filter(
+        (grant) => grant.isUsable || (grant.openedBy.size > 0 && this.sessions.has(grant.maker)),
+      ).length,
+    );
     this.checkLingering();
     const heldBytes = kernel.openMemories.reduce((sum, memory) => sum + (memory.sizeBytes ?? 0), 0);
     if (this.pendingAllocations === 0) same(totals.chargedBytes, heldBytes);

@@ -53,7 +53,7 @@ describe('allocating', () => {
     const session = bench.open(1, 0);
     await bench.allocate(session);
     expect(await refusal(() => bench.allocate(session))).toContain(
-      'buffers: uid 0 holds 1 of at most 1, 1 more do not fit',
+      'buffers: administrator uid 0 holds 1 of at most 1, 1 more do not fit',
     );
   });
 
@@ -185,6 +185,35 @@ describe('a buffer', () => {
     expect(buffer).toMatchObject({ isOwner: false, leaseCount: 1 });
   });
 
+  test('is paid for by whoever allocated it until it is gone, whoever leases it meanwhile', async () => {
+    const bench = new Bench();
+    const [owner, other] = [bench.open(1, 1001), bench.open(2, 1002)];
+    const { id } = await bench.allocate(owner);
+    bench.broker.shares.share(owner, { ...TERMS, bufferId: id, name: 'a' });
+    bench.broker.shares.open(other, { name: 'a' });
+    bench.broker.closeSession(owner, 'done');
+    expect(bench.broker.quota.heldOf('uid 1001', 'bytes')).toBe(PAGE_BYTES);
+    expect(bench.broker.quota.heldOf('uid 1002', 'bytes')).toBe(0);
+    bench.broker.buffers.release(other, id);
+    await settle();
+    expect(bench.broker.quota.held('bytes')).toBe(0);
+  });
+
+  test('whose lease was revoked is said to be so to whoever had it, and to nobody else', async () => {
+    const bench = new Bench();
+    const [owner, other] = [bench.open(1), bench.open(2)];
+    const { id } = await bench.allocate(owner);
+    const { grant } = bench.broker.shares.share(owner, { ...TERMS, bufferId: id, name: 'a' });
+    bench.broker.shares.open(other, { name: 'a' });
+    bench.broker.shares.revoke(owner, grant.id, true);
+    const asked = (session: typeof other) =>
+      refusal(() => bench.broker.buffers.memoryFor(session, id, 'read'));
+    expect(await asked(other)).toBe(
+      "failed-precondition: session 2's lease on buffer 1 was revoked by whoever granted it",
+    );
+    expect(await asked(bench.open(3))).toContain('not-found');
+  });
+
   test('shows all its leases to its owner and administrators, and others their own', async () => {
     const bench = new Bench();
     const [owner, other] = [bench.open(1), bench.open(2)];
@@ -296,8 +325,35 @@ describe('a grant', () => {
     expect(await outcome(() => bench.broker.shares.revoke(other, grant.id, true))).toBe(
       'not-found',
     );
-    expect(bench.broker.shares.list(other, null)).toEqual([]);
-    expect(bench.broker.shares.list(owner, null)).toMatchObject([{ id: grant.id, name: 'a' }]);
+    expect(bench.broker.shares.list(other, null, 0, 10)).toEqual([]);
+    expect(bench.broker.shares.list(owner, null, 0, 10)).toMatchObject([
+      { id: grant.id, name: 'a' },
+    ]);
+  });
+
+  test('is charged for as long as a lease that it gave lives, and is not remembered for what it did not give', async () => {
+    const { bench, owner, other, id } = await granted();
+    const held = () => bench.broker.quota.held('grants');
+    bench.broker.shares.share(owner, { ...TERMS, bufferId: id, name: 'once', maxUses: 1 });
+    bench.broker.shares.open(other, { name: 'once' });
+    expect(held()).toBe(2);
+    for (let round = 0; round < 20; round++) {
+      bench.broker.shares.share(owner, { ...TERMS, bufferId: id, name: 'again', maxUses: 1 });
+      bench.broker.shares.open(other, { name: 'again' });
+    }
+    expect(held()).toBe(2);
+    bench.broker.buffers.release(other, id);
+    expect(held()).toBe(1);
+  });
+
+  test('is listed by pages', async () => {
+    const { bench, owner, id } = await granted();
+    for (const name of ['b', 'c'])
+      bench.broker.shares.share(owner, { ...TERMS, bufferId: id, name });
+    const names = (after: number, count: number) =>
+      bench.broker.shares.list(owner, null, after, count).map(({ name }) => name);
+    expect(names(0, 2)).toEqual(['a', 'b']);
+    expect(names(2, 2)).toEqual(['c']);
   });
 
   test('is one of a bounded number', async () => {

@@ -128,6 +128,8 @@ describe('the built-in policy', () => {
   });
 
   test('does not know a container’s root as one, although its uid may be 0 to the kernel too', () => {
+    expect(policy.decide(peer(1, 0)).account).toBe('administrator uid 0');
+    expect(policy.decide({ ...peer(1, 0), isContained: true }).account).toBe('contained uid 0');
     const contained = { ...peer(1, 0), isContained: true, container: 'abc' };
     expect(policy.decide(contained)).toMatchObject({
       rule: { name: 'everybody' },

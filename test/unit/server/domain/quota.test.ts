@@ -1,12 +1,6 @@
 import * as fc from 'fast-check';
 import { DomainError } from '../../../../server/domain/errors';
-import {
-  type Charge,
-  FAIR_SHARES,
-  forEachResource,
-  Quota,
-  UNLIMITED,
-} from '../../../../server/domain/quota';
+import { type Charge, FAIR_SHARES, forEachResource, Quota } from '../../../../server/domain/quota';
 import { outcome, refusal } from './fakes';
 
 const AVAILABLE = 1_000;
@@ -75,25 +69,12 @@ describe('a quota', () => {
     const charge = shared.reserve(fair('a'), { bytes: 10, buffers: 1 });
     charge.refund();
     charge.refund();
-    charge.moveTo('b');
     expect(shared.held('bytes')).toBe(0);
-    expect(shared.heldOf('b', 'bytes')).toBe(0);
-  });
-
-  test('moves a charge to another account, even beyond that one’s limit', () => {
-    const shared = quota();
-    const charge = shared.reserve(fair('a'), { bytes: 400 });
-    shared.reserve({ account: 'b', limits: UNLIMITED }, { bytes: 300 });
-    charge.moveTo('b');
-    expect(shared.heldOf('a', 'bytes')).toBe(0);
-    expect(shared.heldOf('b', 'bytes')).toBe(700);
-    charge.refund();
-    expect(shared.heldOf('b', 'bytes')).toBe(300);
   });
 
   test('holds in all what its accounts hold, and never less than nothing, whatever happens', () => {
     const step = fc.record({
-      do: fc.constantFrom('reserve', 'settle', 'move', 'refund'),
+      do: fc.constantFrom('reserve', 'settle', 'refund'),
       account: fc.constantFrom('a', 'b', 'c'),
       bytes: fc.nat(300),
       which: fc.nat(9),
@@ -107,7 +88,6 @@ describe('a quota', () => {
           try {
             if (action === 'reserve') charges.push(shared.reserve(fair(account), { bytes }));
             else if (action === 'settle' && charge !== undefined) charge.settle(bytes);
-            else if (action === 'move') charge?.moveTo(account);
             else charge?.refund();
           } catch (error) {
             expect(error).toBeInstanceOf(DomainError);
