@@ -44,7 +44,7 @@ export function openRuntimeDirectory(
     for (const socket of sockets) rmSync(socket, { force: true });
   };
   try {
-    removeSockets();
+    for (const socket of sockets) removeLeftBehind(socket);
     return {
       path,
       controlListener: addon.listenUnix('stream', join(path, CONTROL_SOCKET_NAME), socketMode),
@@ -100,6 +100,14 @@ function takeLock(addon: Pick<NativeAddon, 'lockFile'>, directory: string): Fd {
   if (fd !== null) return fd;
   const holder = holderPid === 0 ? 'a process that is not visible from here' : `pid ${holderPid}`;
   throw new RuntimeDirectoryError(`a dmabufd runs in ${directory} already: ${holder}`);
+}
+
+/** The lock is ours, so a socket there is of nobody who may have one. */
+function removeLeftBehind(socket: string): void {
+  if (lstatSync(socket, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new RuntimeDirectoryError(`${socket} is a directory, where a socket is to be: remove it`);
+  }
+  rmSync(socket, { force: true });
 }
 
 function messageOf(error: unknown): string {

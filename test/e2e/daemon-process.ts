@@ -3,7 +3,15 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chownSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
@@ -21,26 +29,41 @@ export class DaemonProcess implements AsyncDisposable {
   readonly runtimeDirectory: string;
   readonly inspector: Inspector;
   readonly #args: readonly string[];
+  readonly #launcher: readonly string[];
   #process: ChildProcess;
 
-  private constructor(args: readonly string[]) {
-    this.directory = mkdtempSync(join(tmpdir(), 'dmabufd-e2e-'));
+  private constructor(
+    directory: string,
+    args: readonly string[],
+    launcher: readonly string[] = [],
+  ) {
+    this.directory = directory;
     this.runtimeDirectory = join(this.directory, 'run');
     this.#args = args;
+    this.#launcher = launcher;
     this.#process = this.#spawn();
     this.inspector = new Inspector(this.runtimeDirectory);
   }
 
   /** Starts one and waits until its health check answers SERVING. */
   static async start(...args: string[]): Promise<DaemonProcess> {
-    const daemon = new DaemonProcess(args);
-    try {
-      await daemon.#serving();
-      return daemon;
-    } catch (error) {
-      await daemon[Symbol.asyncDispose]();
-      throw error;
-    }
+    return new DaemonProcess(newDirectory(), args).#started();
+  }
+
+  /** The same in a directory that is there already, and that ends with it, too. */
+  static async startIn(directory: string, ...args: string[]): Promise<DaemonProcess> {
+    return new DaemonProcess(directory, args).#started();
+  }
+
+  /** The same by a program that executes it with other limits, or as the user whose the directory then is. */
+  static async startBy(
+    launcher: readonly string[],
+    uid: number,
+    ...args: string[]
+  ): Promise<DaemonProcess> {
+    const directory = newDirectory();
+    chownSync(directory, uid, uid);
+    return new DaemonProcess(directory, args, launcher).#started();
   }
 
   get pid(): number {
@@ -119,14 +142,26 @@ export class DaemonProcess implements AsyncDisposable {
   #spawn(): ChildProcess {
     const log = openSync(join(this.directory, 'daemon.log'), 'a');
     // This machine may have a policy of its own. A test that names one has that.
-    const args = [PROGRAM, '--no-policy', '--runtime-dir', this.runtimeDirectory, ...this.#args];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', log, log] });
+    const said = ['--no-policy', '--runtime-dir', this.runtimeDirectory, ...this.#args];
+    const [program = '', ...args] = [...this.#launcher, process.execPath, PROGRAM, ...said];
+    const child = spawn(program, args, { stdio: ['ignore', log, log] });
     closeSync(log);
     return child;
   }
 
   async #ended(): Promise<void> {
     if (this.running) await once(this.#process, 'exit');
+  }
+
+  /** Itself, once it serves. If it never does, nothing of it is left. */
+  async #started(): Promise<this> {
+    try {
+      await this.#serving();
+      return this;
+    } catch (error) {
+      await this[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   async #serving(): Promise<void> {
@@ -141,6 +176,10 @@ export class DaemonProcess implements AsyncDisposable {
 function holdsNoMore(now: LedgerTotals, before: LedgerTotals): boolean {
   const held = new Map(Object.entries(before));
   return Object.entries(now).every(([what, count]) => count <= (held.get(what) ?? 0));
+}
+
+function newDirectory(): string {
+  return mkdtempSync(join(tmpdir(), 'dmabufd-e2e-'));
 }
 
 /** The status of the whole server, or undefined if nobody answers. */

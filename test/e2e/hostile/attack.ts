@@ -26,14 +26,27 @@ export class Attack implements AsyncDisposable {
   private constructor(private readonly attackers: readonly Attacker[]) {}
 
   /** Starts them as `ATTACKER_UID` and waits until each has said that it is under way. */
-  static async start(
+  static start(
     daemon: DaemonProcess,
     program: string,
     args: readonly (string | number)[] = [],
     { processes = 1, uid = ATTACKER_UID } = {},
   ): Promise<Attack> {
-    const { runtimeDirectory } = daemon;
-    const all = [runtimeDirectory, uid, ...args].map(String);
+    return Attack.against(daemon.runtimeDirectory, program, args, { processes, uid });
+  }
+
+  /** Starts one that plays the daemon in a directory, as a user. */
+  static listen(directory: string, args: readonly string[], uid: number): Promise<Attack> {
+    return Attack.against(directory, 'impostor.py', args, { processes: 1, uid });
+  }
+
+  private static async against(
+    directory: string,
+    program: string,
+    args: readonly (string | number)[],
+    { processes, uid }: { readonly processes: number; readonly uid: number },
+  ): Promise<Attack> {
+    const all = [directory, uid, ...args].map(String);
     const attackers = Array.from({ length: processes }, () => new Attacker(program, all));
     const attack = new Attack(attackers);
     try {

@@ -6,7 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { DaemonProcess } from '../daemon-process';
-import { eventually, SLOWNESS } from '../slowness';
+import { eventually, patience, SLOWNESS } from '../slowness';
 import type { Beginning, Told } from './processes/honest';
 
 /**
@@ -33,8 +33,12 @@ export class HonestClient implements AsyncDisposable {
     const { runtimeDirectory } = daemon;
     const beginning: Beginning = { runtimeDirectory, uid, boundMs: BOUND_MS };
     child.send(beginning);
-    const [told]: Told[] = await once(child, 'message');
-    if (told === undefined) throw new Error('the honest client told nothing');
+    const signal = AbortSignal.timeout(patience());
+    const [told]: (Told | undefined)[] = await Promise.race([
+      once(child, 'message', { signal }),
+      once(child, 'exit').then(() => []),
+    ]);
+    if (told === undefined) throw new Error('the honest client could not begin');
     return new HonestClient(child, told);
   }
 

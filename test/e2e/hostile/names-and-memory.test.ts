@@ -1,8 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { projectRoot } from '../../jest-run';
 import { ClientProcess } from '../client-process';
 import { DaemonProcess } from '../daemon-process';
 import { eventually } from '../slowness';
@@ -11,8 +9,6 @@ import { denialsIn } from './audit-log';
 import { describeAsRoot, HONEST_UID, Siege } from './siege';
 
 const SIZE = 4096;
-const PROGRAM = join(projectRoot, 'dist', 'server', 'main.js');
-const takesPolicy = execFileSync(process.execPath, [PROGRAM, '--help']).includes('--policy');
 
 describeAsRoot('a name that is squatted', () => {
   test('is its owner’s no more than anybody’s without a policy, and who has it is written down', async () => {
@@ -50,7 +46,7 @@ describeAsRoot('a name that is squatted', () => {
     );
   });
 
-  (takesPolicy ? test : test.skip)('is only for whom the policy reserves it', async () => {
+  test('is only for whom the policy reserves it', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'dmabufd-policy-'));
     const policy = join(directory, 'policy.yaml');
     writeFileSync(

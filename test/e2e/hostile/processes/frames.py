@@ -1,6 +1,6 @@
 """HTTP/2 and gRPC as they must not be, over many connections to control.sock, until it is killed.
 
-    frames.py DIRECTORY UID ATTACK
+    frames.py DIRECTORY UID ATTACK...
 """
 import os
 import random
@@ -13,10 +13,10 @@ import peer
 from http2 import CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PRIORITY, PUSH_PROMISE
 from http2 import RST_STREAM, SETTINGS, WINDOW_UPDATE, field, fields, frame, message
 
-CONNECTIONS = 16
+CONNECTIONS = 6
 STATUS = "/dmabufd.v1.DaemonService/GetDaemonStatus"
 
-directory, (attack,) = peer.begin()
+directory, attacks = peer.begin()
 session, token = peer.connect(directory)
 status = fields(STATUS)
 
@@ -147,14 +147,14 @@ def once(first, rest):
         connection.close()
 
 
-def attacking():
+def attacking(attack):
     while True:
         once(*ATTACKS[attack])
         time.sleep(0.001)
 
 
-for _ in range(CONNECTIONS):
-    threading.Thread(target=attacking, daemon=True).start()
+for attack in attacks * CONNECTIONS:
+    threading.Thread(target=attacking, args=(attack,), daemon=True).start()
 time.sleep(0.1)
 peer.under_way()
 threading.Event().wait()
