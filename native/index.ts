@@ -63,7 +63,10 @@ export interface FdDescription {
   readonly seals: number;
 }
 
-/** The peer of a connected Unix socket, fixed when it connected (SO_PEERCRED, SO_PEERGROUPS, SO_PEERPIDFD). */
+/**
+ * The peer of a connected Unix socket, fixed when it connected (SO_PEERCRED, SO_PEERGROUPS, SO_PEERPIDFD). A peer with more
+ * than 1024 supplementary groups is refused: its connection is closed, and asking about it throws `E2BIG`.
+ */
 export interface PeerCredentials {
   /** In the pid namespace of this process; 0 if the peer is not visible in it. */
   readonly pid: number;
@@ -308,7 +311,7 @@ export interface NativeAddon {
   acceptStreams(listener: Fd, onConnection: OnConnection): StreamListener;
   /** Connects to a SOCK_SEQPACKET socket. Throws `ENOENT`, `ECONNREFUSED`, `EACCES`, `EAGAIN`. */
   connectSeqpacket(path: string, handlers: SeqpacketHandlers): SeqpacketSocket;
-  /** The peer of any connected Unix socket. `ESRCH` if it has ended. */
+  /** The peer of any connected Unix socket. `ESRCH` if it has ended, `E2BIG` if it has too many groups. */
   peerOf(socket: Fd): PeerCredentials;
   /** pidfd_open(2). `ESRCH` if there is no such process. */
   openPidfd(pid: number): Fd;

@@ -90,11 +90,8 @@ const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
 describeAsRoot('the supplementary groups of a peer', () => {
   expectNoFdLeak();
 
-  it.each([
-    ['those that it had when it connected', [4001, 4002, 70_000]],
-    ['more of them than fit into a page', Array.from({ length: 2000 }, (_, index) => 5000 + index)],
-    ['none, if it has none', []],
-  ])('are %s', async (_, groups) => {
+  /** Whom the plane tells of when a process with these groups connects: nobody if it closes the connection instead. */
+  async function peersSeenOf(groups: readonly number[]): Promise<PeerCredentials[]> {
     using directory = new Directory();
     const path = directory.join('s');
     using listener = addon.listenUnix('seqpacket', path, 0o600);
@@ -116,13 +113,30 @@ describeAsRoot('the supplementary groups of a peer', () => {
       for (const event of plane.takeArrivals(16)) {
         if (event.type === 'connected') seen.push(event.peer);
       }
-      return seen.length > 0;
-    }, 'a connection');
-    for (const { pidfd } of seen) pidfd?.close();
-    expect(seen).toMatchObject([{ pid: member.pid, groups }]);
+      return seen.length > 0 || member.exitCode !== null;
+    }, 'a connection, or its end');
+    for (const { pid, pidfd } of seen) {
+      expect(pid).toBe(member.pid);
+      pidfd?.close();
+    }
     member.kill('SIGKILL');
     await closed;
     plane.close();
+    return seen;
+  }
+
+  const many = (count: number) => Array.from({ length: count }, (_, index) => 5000 + index);
+
+  it.each([
+    ['those that it had when it connected', [4001, 4002, 70_000]],
+    ['as many as 1024', many(1024)],
+    ['none, if it has none', []],
+  ])('are %s', async (_, groups) => {
+    expect(await peersSeenOf(groups)).toMatchObject([{ groups }]);
+  });
+
+  it.each([1025, 2000, 65_536])('are too many if they are %d: it is refused', async (count) => {
+    expect(await peersSeenOf(many(count))).toEqual([]);
   });
 });
 

@@ -15,6 +15,9 @@
 namespace dmabufd {
 namespace {
 
+// A process may have 65,536. Each connection would make its reader allocate and go through them, at no cost to the client.
+constexpr size_t kMaxGroups = 1024;
+
 ucred peer_ucred(int socket) {
   ucred credentials{};
   socklen_t length = sizeof(credentials);
@@ -26,6 +29,8 @@ ucred peer_ucred(int socket) {
 std::vector<gid_t> peer_groups(int socket) {
   socklen_t length = 0;
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, nullptr, &length) == 0 || errno != ERANGE) return {};
+  // Leaving some out could let past a rule that denies one of them.
+  if (length / sizeof(gid_t) > kMaxGroups) throw SystemError(E2BIG, "getsockopt(SO_PEERGROUPS)");
   std::vector<gid_t> groups(length / sizeof(gid_t));
   check(::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &length), "getsockopt(SO_PEERGROUPS)");
   return groups;

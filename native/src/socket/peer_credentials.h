@@ -19,7 +19,7 @@ struct PeerCredentials {
 
 // SO_PEERCRED, SO_PEERGROUPS, and a pidfd: SO_PEERPIDFD (Linux 6.5), which cannot be of another process, or else pidfd_open, which can if
 // the peer ended and its pid was given away in between. Throws ESRCH if the peer has ended: a pid that nobody holds may be
-// another process's already.
+// another process's already. Throws E2BIG if it has more than 1024 supplementary groups: such a peer is refused.
 PeerCredentials peer_credentials(int socket);
 
 // The uid alone, also of a peer that has ended.
