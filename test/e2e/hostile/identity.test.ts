@@ -46,7 +46,7 @@ describeAsRoot('somebody who would be somebody else', () => {
         outcome: 'deny',
         code: 'unauthenticated',
         peer: { uid },
-        account: `uid ${uid}`,
+        account: uid === 0 ? `administrator uid ${uid}` : `uid ${uid}`,
         rule: uid === 0 ? 'administrators (built in)' : 'everybody (built in)',
         details: { path: '/dmabufd.v1.BufferService/AllocateBuffer' },
       });
