@@ -1,5 +1,5 @@
 import { Attack } from './attack';
-import { describeAsRoot, Siege } from './siege';
+import { affordable, describeAsRoot, Siege } from './siege';
 
 /** The attacks of processes/frames.py, each over six connections at once. */
 const ATTACKS: Record<string, readonly string[]> = {
@@ -74,7 +74,7 @@ describeAsRoot(
     });
     afterAll(() => siege?.[Symbol.asyncDispose]());
 
-    test.each(Object.entries(ATTACKS))('%s', async (_, attacks) => {
+    test.each(affordable(Object.entries(ATTACKS)))('%s', async (_, attacks) => {
       await siege.withstands(() => Attack.start(siege.daemon, 'frames.py', attacks));
     });
   },

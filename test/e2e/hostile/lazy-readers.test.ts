@@ -1,5 +1,5 @@
 import { Attack } from './attack';
-import { describeAsRoot, Siege } from './siege';
+import { affordable, describeAsRoot, Siege } from './siege';
 
 describeAsRoot('while somebody asks and never reads, an honest client works on', () => {
   let siege: Siege;
@@ -9,13 +9,15 @@ describeAsRoot('while somebody asks and never reads, an honest client works on',
   });
   afterAll(() => siege?.[Symbol.asyncDispose]());
 
-  test.each([
-    ['253 fds, again and again', 'fetch'],
-    ['calls, and the socket is full', 'answers'],
-    ['calls, within a window of 0', 'window'],
-    ['reflection, within a window of 0', 'reflection'],
-    ['events, more than can be queued', 'watch'],
-  ])('%s', async (_, attack) => {
+  test.each(
+    affordable([
+      ['253 fds, again and again', 'fetch'],
+      ['calls, and the socket is full', 'answers'],
+      ['calls, within a window of 0', 'window'],
+      ['reflection, within a window of 0', 'reflection'],
+      ['events, more than can be queued', 'watch'],
+    ]),
+  )('%s', async (_, attack) => {
     await siege.withstands(() => Attack.start(siege.daemon, 'lazy_reader.py', [attack]));
   });
 });
