@@ -25,6 +25,7 @@
         "src/fd_plane/receiver.cc",
         "src/fd_plane/request.cc",
         "src/fd_plane/session.cc",
+        "src/fd_plane/turns.cc",
         "src/binding/addon.cc",
         "src/binding/allocation_binding.cc",
         "src/binding/arguments.cc",

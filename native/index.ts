@@ -232,8 +232,9 @@ export interface FdPlane {
   /** Takes all bookings, in order. Cheap when there are none. Never of a session whose arrival is yet to be taken. */
   takeBookings(): FdPlaneBooking[];
   /**
-   * Takes at most so many arrivals: connections and requests in turns, each in the order in which they came. A client that
-   * left before its arrival was taken never was there.
+   * Takes at most so many arrivals: connections and requests in turns. Connections are in the order in which they came, and so
+   * are the requests of one session; accounts, and the sessions of each, have turns. A client that left before its arrival was
+   * taken never was there.
    */
   takeArrivals(most: number): FdPlaneArrival[];
   /** Ends all sessions with GOODBYE UNAVAILABLE and joins the thread. */

@@ -11,6 +11,7 @@ const GOODBYE = 2;
 const FETCH = 3;
 const ADOPT = 4;
 const RELEASE = 5;
+const EXPORT_FENCE = 6;
 const ANSWER = 0x8000;
 const OK = 0;
 const NOT_FOUND = 5;
@@ -188,6 +189,34 @@ describe('the fd plane', () => {
       plane.plane.answer(session, request, OK, new Uint8Array(0));
     }
     await until(() => client.datagrams.length === sent, 'all answers');
+  });
+
+  it('lets no account wait for the thousands of requests of another one', async () => {
+    using plane = new Plane({ maxSessions: 50 });
+    const storm = [];
+    for (let count = 0; count < 40; count++) storm.push(await plane.client('storm'));
+    const { client, session } = await plane.client('other');
+    plane.takesAtOnce = false;
+    const send = async (from: TestClient, requests: number) => {
+      for (let serial = 0; serial < requests; serial++) {
+        from.socket.send(datagram(EXPORT_FENCE, serial, new Uint8Array(16)));
+      }
+      // Answered when all that was sent before it waits to be taken.
+      from.socket.send(datagram(FETCH, 99, bufferIds(1)));
+      await from.next();
+    };
+    for (const one of storm) await send(one.client, 63);
+    await send(client, 1);
+    expect(plane.plane.takeArrivals(2).map((arrival) => arrival.session)).toContain(session);
+
+    const serials = new Map<number, number[]>();
+    for (const arrival of plane.plane.takeArrivals(10_000)) {
+      if (arrival.type !== 'request') continue;
+      serials.set(arrival.session, [...(serials.get(arrival.session) ?? []), arrival.serial]);
+    }
+    expect(serials.size).toBe(storm.length);
+    for (const taken of serials.values()) expect(taken).toEqual(taken.toSorted((a, b) => a - b));
+    for (const each of [client, ...storm.map((one) => one.client)]) each.socket.close();
   });
 
   const violations: [string, Uint8Array, number, string][] = [

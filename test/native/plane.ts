@@ -16,14 +16,16 @@ export class Plane implements Disposable {
   readonly directory = new Directory();
   readonly events: FdPlaneEvent[] = [];
   readonly plane: FdPlane;
+  takesAtOnce: boolean;
 
   constructor({ maxSessions = 8, maxFdsInFlightPerAccount = 1000, takesAtOnce = true } = {}) {
+    this.takesAtOnce = takesAtOnce;
     this.plane = addon.startFdPlane({
       listener: addon.listenUnix('seqpacket', this.path, 0o600),
       maxSessions,
       maxFdsInFlightPerAccount,
       onEvents: () => {
-        if (!takesAtOnce) return;
+        if (!this.takesAtOnce) return;
         this.events.push(...this.plane.takeBookings(), ...this.plane.takeArrivals(16));
       },
     });

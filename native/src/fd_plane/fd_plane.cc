@@ -137,10 +137,10 @@ void FdPlane::take_connection(std::vector<FdPlaneArrival>& taken) {
 }
 
 void FdPlane::take_request(std::vector<FdPlaneArrival>& taken) {
-  const uint64_t id = requests_.front();
-  requests_.pop_front();
-  const auto session = sessions_.find(id);
-  if (session != sessions_.end()) taken.push_back({id, session->second->take_postponed()});
+  const uint64_t id = requests_.take();
+  Session& session = *sessions_.at(id);
+  taken.push_back({id, session.take_postponed()});
+  if (session.has_postponed()) requests_.join(session.account(), id);
 }
 
 void FdPlane::signal() {
@@ -342,8 +342,8 @@ void FdPlane::serve(Session& session, const Request& request, std::vector<Unique
     return signal();
   }
   std::vector<uint8_t> payload(request.payload, request.payload + request.payload_length);
+  if (!session.has_postponed()) requests_.join(session.account(), session.id());
   session.postpone({request.opcode, request.serial, std::move(payload), std::move(fds)});
-  requests_.push_back(session.id());
   signal();
 }
 
@@ -352,6 +352,7 @@ void FdPlane::end(Session& session, const std::string& reason) {
   const bool heard_of = session.is_heard_of();
   const std::string why = session.end_reason().empty() ? reason : session.end_reason();
   dispose(session.user(), session.shared_socket());
+  if (session.has_postponed()) requests_.leave(session.account(), id);
   await_arrival(id, session.take_fds_in_flight());
   sessions_.erase(id);
   // Of a session that the main thread has not heard of it never hears: whoever only connects and leaves costs it nothing.

@@ -23,6 +23,7 @@
 #include "fd_plane/fds_in_flight.h"
 #include "fd_plane/receiver.h"
 #include "fd_plane/session.h"
+#include "fd_plane/turns.h"
 #include "socket/acceptor.h"
 #include "socket/datagram.h"
 #include "socket/peer_credentials.h"
@@ -76,7 +77,7 @@ class FdPlane {
 
   // All bookings. None is of a session whose arrival has not been taken.
   std::vector<FdPlaneBooking> take_bookings();
-  // At most `most` arrivals, connections and requests in turns.
+  // At most `most` arrivals: connections and requests in turns, and the latter in turns of the accounts.
   std::vector<FdPlaneArrival> take_arrivals(size_t most);
 
   // Says GOODBYE to every session and ends the thread. Does nothing the second time.
@@ -129,7 +130,7 @@ class FdPlane {
   std::unordered_map<uint64_t, std::unique_ptr<FdsInFlight>> abandoned_;
   std::vector<FdPlaneBooking> bookings_;  // guarded by mutex_
   std::deque<Connection> connections_;    // guarded by mutex_; not taken yet
-  std::deque<uint64_t> requests_;         // guarded by mutex_; the session of each that is not taken yet, ended ones too
+  Turns requests_;                        // guarded by mutex_; the sessions with requests that are not taken yet
   bool listener_armed_ = true;            // guarded by mutex_
   size_t unbooked_ends_ = 0;              // guarded by mutex_; they count as sessions, which bounds bookings_
   bool signalled_ = false;                // guarded by mutex_

@@ -49,6 +49,7 @@ class FdsInFlight {
   FdsInFlight& operator=(const FdsInFlight&) = delete;
   FdsInFlight& operator=(FdsInFlight&&) = delete;
 
+  const std::string& account() const { return account_->name(); }
   int connection() const { return connection_->get(); }
 
   // A session with nothing in flight may always send one datagram. Asks the kernel only if the account's limit is in the way.

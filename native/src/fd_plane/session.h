@@ -59,6 +59,8 @@ class Session {
 
   // Admits it: its fds in flight are counted from now on.
   void welcome(const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES], std::shared_ptr<Account> account);
+  // Of a session that is admitted.
+  const std::string& account() const { return fds_in_flight_->account(); }
   // Says GOODBYE and shuts the connection down; the event loop then finds it hung up.
   void dismiss(uint32_t status, const std::string& reason);
 
@@ -71,6 +73,7 @@ class Session {
 
   // A request that somebody else takes, and answers, some time.
   void postpone(RequestReceived request);
+  bool has_postponed() const { return !postponed_.empty(); }
   RequestReceived take_postponed();
   void answer(const AnswerHeader& header, const std::vector<uint8_t>& payload, std::vector<SharedFd> fds);
 
