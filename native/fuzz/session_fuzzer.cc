@@ -66,7 +66,7 @@ class World {
     check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
     peer_ = UniqueFd(ends[1]);
     check(::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof(kSendBuffer)), "setsockopt(SO_SNDBUF)");
-    session_ = std::make_unique<Session>(1, share(UniqueFd(ends[0])), UniqueFd());
+    session_ = std::make_unique<Session>(1, ::geteuid(), share(UniqueFd(ends[0])), UniqueFd());
   }
 
   void step(Input& input) {
@@ -131,7 +131,8 @@ class World {
     payload.version = htole32(DMABUFD_FD_VERSION);
     payload.session_id = htole64(session_->id());
     if (!ended()) expect({DMABUFD_FD_WELCOME, 0, DMABUFD_FD_OK, bytes_of(payload), {}});
-    session_->welcome(payload.token);
+    // Its limit of fds in flight is a test's of its own.
+    session_->welcome(payload.token, std::make_shared<Account>("fuzzed", SIZE_MAX / 2));
   }
 
   void put(Input& input) {
@@ -168,7 +169,7 @@ class World {
     if (opcode == DMABUFD_FD_FETCH) return fetch(request, ids);
     if (opcode == DMABUFD_FD_RELEASE) return release(request, ids);
     pending_.push_back({opcode, request.serial, 0});
-    session_->postpone();
+    session_->postpone({opcode, request.serial, {}, {}});
   }
 
   std::vector<uint8_t> encode(uint16_t opcode, const std::vector<uint64_t>& ids, size_t payload, size_t fds) {
@@ -227,6 +228,8 @@ class World {
     const std::vector<uint8_t> payload(input.u8(), 0x5a);
     const std::vector<SharedFd> fds(input.u8() % 2, files_[0]);
     if (!ended()) expect({header.opcode, header.serial, header.status, payload, fds});
+    // The main thread takes it before it answers.
+    if (session_->has_postponed()) (void)session_->take_postponed();
     session_->answer(header, payload, fds);
   }
 

@@ -37,6 +37,7 @@ using Random = std::minstd_rand;
 constexpr auto kLifeOfAPlane = std::chrono::milliseconds(300);
 constexpr int kClients = 6;
 constexpr size_t kMaxSessions = 4;  // fewer than clients: some are refused
+constexpr size_t kMaxFdsInFlight = 4096;
 constexpr uint64_t kBuffers = 4;
 constexpr int kPatienceMs = 1000;
 
@@ -53,7 +54,7 @@ uint32_t below(Random& random, uint32_t bound) { return static_cast<uint32_t>(ra
 class Daemon {
  public:
   Daemon(const std::string& path, Tally& tally)
-      : tally_(tally), plane_(listen_unix(SOCK_SEQPACKET, path, 0600), kMaxSessions, [this] { wake(); }) {}
+      : tally_(tally), plane_(listen_unix(SOCK_SEQPACKET, path, 0600), {kMaxSessions, kMaxFdsInFlight}, [this] { wake(); }) {}
 
   // The main thread's part.
   void serve(Clock::time_point until) {
@@ -104,7 +105,7 @@ class Daemon {
     if (std::holds_alternative<SessionConnected>(arrival.what)) {
       const uint8_t token[DMABUFD_FD_TOKEN_BYTES] = {};
       for (uint64_t id = 0; id < kBuffers; id++) plane_.put_lease(arrival.session, id, row());
-      plane_.admit(arrival.session, token);
+      plane_.admit(arrival.session, token, "race");
       tally_.sessions++;
       return;
     }

@@ -26,7 +26,12 @@ export const TARGETS: readonly Target[] = [
   {
     name: 'session',
     of: 'a session whose client reads or does not',
-    sources: ['src/fd_plane/request.cc', 'src/fd_plane/session.cc', 'src/socket/datagram.cc'],
+    sources: [
+      'src/fd_plane/request.cc',
+      'src/fd_plane/session.cc',
+      'src/fd_plane/fds_in_flight.cc',
+      'src/socket/datagram.cc',
+    ],
     maxInputBytes: 1024,
   },
 ];

@@ -14,7 +14,8 @@ const NOT_OF_THE_KERNEL = [
   'docs',
   'policy',
   'stolen-token',
-  'hostile/(call-floods|control-frames|floods|fuzzed-messages|lazy-readers|quotas)',
+  'hostile/(call-floods|control-frames|fd-exhaustion|floods|fuzzed-messages|lazy-readers)',
+  'hostile/(names-and-memory|quotas|runtime-directory|sigkill)',
 ];
 
 async function main(resultsDirectory: string): Promise<void> {
