@@ -287,7 +287,9 @@ describe('on fd.sock', () => {
     test('fds where none belongs: they are closed', async () => {
       using memfd = await addon.createMemfd('stray', SIZE);
       client.send({ opcode: Opcode.FETCH, payload: ids }, Array<Fd>(253).fill(memfd));
-      expect(await client.reply()).toMatchObject({ reason: expect.stringMatching(/253 fds.*0/) });
+      expect(await client.reply()).toMatchObject({
+        reason: expect.stringMatching(/fds that could not be received/),
+      });
       await client.hungUp();
     });
   });

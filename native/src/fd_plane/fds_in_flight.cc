@@ -42,7 +42,7 @@ FdsInFlight::~FdsInFlight() {
 bool FdsInFlight::has_room_for(size_t fds) {
   if (account_->has_room_for(fds)) return true;
   account_->recount();
-  return account_->has_room_for(fds) || count_ == 0;
+  return account_->has_room_for(fds) || account_->in_flight_ == 0;
 }
 
 std::string FdsInFlight::refusal(size_t fds) const {

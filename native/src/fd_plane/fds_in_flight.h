@@ -52,7 +52,7 @@ class FdsInFlight {
   const std::string& account() const { return account_->name(); }
   int connection() const { return connection_->get(); }
 
-  // A session with nothing in flight may always send one datagram. Asks the kernel only if the account's limit is in the way.
+  // An account with nothing in flight may always send one datagram. Asks the kernel only if the account's limit is in the way.
   bool has_room_for(size_t fds);
   // Why it has none, for a person.
   std::string refusal(size_t fds) const;

@@ -29,6 +29,9 @@ constexpr size_t kMaxThreads = 16;
 // How much may wait for them before the user is told to stop.
 constexpr size_t kMaxWaiting = 64;
 constexpr std::chrono::seconds kPatience{1};
+// No request has more than one. A second has a message of its own; with room for all, a few clients could have the daemon
+// open as many fds as it may.
+constexpr size_t kMostFdsTaken = 2;
 // Of a client that sends without being heard, more datagrams than fit into a socket's buffer by default.
 constexpr unsigned kDiscardedAtOnce = 512;
 
@@ -67,7 +70,8 @@ Delivery receive_one(uint64_t session, int socket) {
   delivery.bytes.resize(DMABUFD_FD_MAX_DATAGRAM);
   Datagram datagram;
   try {
-    delivery.outcome = receive_datagram(socket, delivery.bytes.data(), delivery.bytes.size(), datagram);
+    delivery.outcome =
+        receive_datagram(socket, delivery.bytes.data(), delivery.bytes.size(), datagram, kMostFdsTaken);
   } catch (const SystemError&) {
     delivery.outcome = Received::kClosed;
   }

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernel/system_error.h"
@@ -34,7 +35,7 @@ void stop_lingering(int fd) {
 
 }  // namespace
 
-Received receive_datagram(int socket, uint8_t* buffer, size_t capacity, Datagram& datagram) {
+Received receive_datagram(int socket, uint8_t* buffer, size_t capacity, Datagram& datagram, size_t max_fds) {
   datagram.length = 0;
   datagram.fds.clear();
 
@@ -44,7 +45,7 @@ Received receive_datagram(int socket, uint8_t* buffer, size_t capacity, Datagram
   message.msg_iov = &data;
   message.msg_iovlen = 1;
   message.msg_control = control.bytes;
-  message.msg_controllen = sizeof(control.bytes);
+  message.msg_controllen = std::min(sizeof(control.bytes), CMSG_SPACE(sizeof(int) * max_fds));
 
   const ssize_t length =
       retry_interrupted([&] { return ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT); });

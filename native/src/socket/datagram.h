@@ -28,7 +28,10 @@ struct Datagram {
 };
 
 // Receives into `buffer`. Throws SystemError for what ends the connection, such as ECONNRESET.
-Received receive_datagram(int socket, uint8_t* buffer, size_t capacity, Datagram& datagram);
+//
+// Of more fds than `max_fds` (up to the alignment of control messages) the kernel makes none: the datagram is truncated.
+Received receive_datagram(int socket, uint8_t* buffer, size_t capacity, Datagram& datagram,
+                          size_t max_fds = kMaxFdsInDatagram);
 
 // What waits to be received, found out without taking it.
 enum class Peeked {
