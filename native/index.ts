@@ -172,7 +172,8 @@ export type FdPlaneArrival =
   | { readonly type: 'connected'; readonly session: number; readonly peer: PeerCredentials }
   /**
    * A well-formed request; to be answered with {@link FdPlane.answer}, in any order. Its fds are of
-   * dma-bufs, memfds and sync_files, so that neither asking about them nor closing them blocks.
+   * dma-bufs, memfds with F_SEAL_SHRINK and sync_files: asking about them never blocks, and closing one takes no longer than
+   * freeing what is behind it, which {@link NativeAddon.closeFd} does elsewhere.
    */
   | {
       readonly type: 'request';

@@ -135,7 +135,8 @@ export class FdSessions {
       this.plane.answer(session, request, code, encodeReason(message));
       this.log.debug({ session, opcode, serial, code, reason: message }, 'fd request refused');
     } finally {
-      for (const fd of request.fds) fd.close();
+      // Off the event loop: it may be the last fd of a huge memory.
+      for (const fd of request.fds) void this.addon.closeFd(fd);
     }
   }
 

@@ -28,7 +28,8 @@ export function takeIn(addon: KernelCalls, fd: Fd): Adopted {
     const memory = new KernelMemory(addon, { fd, kind, access, readOnlyDefeatedBy });
     return { memory, exporter };
   } catch (error) {
-    fd.close();
+    // Off the event loop: it may be the last fd of a huge memory.
+    void addon.closeFd(fd);
     throw error;
   }
 }

@@ -219,6 +219,24 @@ describe('the fd plane', () => {
     for (const each of [client, ...storm.map((one) => one.client)]) each.socket.close();
   });
 
+  it('closes what came with requests that nobody took when their session ends', async () => {
+    using plane = new Plane();
+    const { client } = await plane.client();
+    plane.takesAtOnce = false;
+    const brought = await addon.createMemfd('brought', 4096);
+    const open = () => openFds().filter((fd) => fd.includes('memfd:brought')).length;
+    for (let serial = 0; serial < 10; serial++) {
+      client.socket.send(datagram(ADOPT, serial, new Uint8Array(32), { fdCount: 1 }), [brought]);
+    }
+    brought.close();
+    client.socket.send(datagram(FETCH, 99, bufferIds(1)));
+    await client.next();
+    expect(open()).toBe(10);
+    client.socket.close();
+    await until(() => open() === 0, 'their close');
+    expect(plane.plane.takeArrivals(16)).toEqual([]);
+  });
+
   const violations: [string, Uint8Array, number, string][] = [
     ['shorter than a header', new Uint8Array(15), 0, 'datagram of 15 bytes, a header has 16'],
     ['of an opcode that no client sends', datagram(WELCOME, 1, new Uint8Array(48)), 0, 'opcode 1'],

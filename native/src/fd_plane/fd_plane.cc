@@ -302,14 +302,13 @@ void FdPlane::take_deliveries() {
   for (Delivery& delivery : receiver_.take()) {
     const Lock lock(mutex_);
     const auto found = sessions_.find(delivery.session);
-    if (found == sessions_.end()) continue;
-    Session& session = *found->second;
-    session.set_receiving(false);
-    take_delivery(session, std::move(delivery));
+    if (found != sessions_.end()) take_delivery(*found->second, delivery);
+    receiver_.close(delivery.user, std::move(delivery.fds));  // those that nobody wants
   }
 }
 
-void FdPlane::take_delivery(Session& session, Delivery delivery) {
+void FdPlane::take_delivery(Session& session, Delivery& delivery) {
+  session.set_receiving(false);
   if (delivery.outcome == Received::kClosed) return end(session, "the connection was closed");
   if (delivery.outcome == Received::kTruncated) {
     session.dismiss(DMABUFD_FD_FAILED_PRECONDITION, "protocol violation: a datagram over " +
@@ -327,7 +326,7 @@ void FdPlane::take_delivery(Session& session, Delivery delivery) {
                          "; it must be a dma-buf or a memfd sealed with F_SEAL_SHRINK (ADOPT), or a sync_file "
                          "(IMPORT_FENCE)");
     } else {
-      serve(session, request, std::move(delivery.fds));
+      serve(session, request, std::exchange(delivery.fds, {}));
     }
   }
   rearm(session);
@@ -352,7 +351,10 @@ void FdPlane::end(Session& session, const std::string& reason) {
   const bool heard_of = session.is_heard_of();
   const std::string why = session.end_reason().empty() ? reason : session.end_reason();
   dispose(session.user(), session.shared_socket());
-  if (session.has_postponed()) requests_.leave(session.account(), id);
+  if (session.has_postponed()) {
+    requests_.leave(session.account(), id);
+    receiver_.close(session.user(), session.take_postponed_fds());
+  }
   await_arrival(id, session.take_fds_in_flight());
   sessions_.erase(id);
   // Of a session that the main thread has not heard of it never hears: whoever only connects and leaves costs it nothing.

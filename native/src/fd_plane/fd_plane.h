@@ -100,7 +100,7 @@ class FdPlane {
   void receive_elsewhere(Session& session);
   void give_up_receives();
   void take_deliveries();
-  void take_delivery(Session& session, Delivery delivery);
+  void take_delivery(Session& session, Delivery& delivery);
   void serve(Session& session, const Request& request, std::vector<UniqueFd> fds);
   void dispose(uid_t user, const SharedFd& socket);
   void end(Session& session, const std::string& reason);

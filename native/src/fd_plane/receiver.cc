@@ -1,5 +1,7 @@
 #include "fd_plane/receiver.h"
 
+#include <fcntl.h>
+
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -54,19 +56,22 @@ const char* kind_for_people(int fd) {
   }
 }
 
-// Empty if closing the fd, or asking about it, can never block.
+// Empty if closing the fd, or asking about it, can never block, and it is not useless anyway.
 std::string harm_in(int fd) {
   try {
-    if (describe_fd(fd).kind != FdKind::kOther) return {};
-    return kind_for_people(fd);
+    const FdDescription found = describe_fd(fd);
+    if (found.kind == FdKind::kOther) return kind_for_people(fd);
+    if (found.kind != FdKind::kMemfd || (found.seals & F_SEAL_SHRINK) != 0) return {};
+    return "a memfd without F_SEAL_SHRINK, which could be cut under its readers";
   } catch (const SystemError&) {
     return "a file that cannot be looked at";
   }
 }
 
-Delivery receive_one(uint64_t session, int socket) {
+Delivery receive_one(uint64_t session, uid_t user, int socket) {
   Delivery delivery;
   delivery.session = session;
+  delivery.user = user;
   delivery.bytes.resize(DMABUFD_FD_MAX_DATAGRAM);
   Datagram datagram;
   try {
@@ -115,10 +120,11 @@ void discard_unread(int socket) {
 
 }  // namespace
 
-// A session's datagram to be received, or a socket to be disposed of.
+// A session's datagram to be received, a socket to be disposed of, or fds to be closed: that happens at its end.
 struct Receiver::Job {
   std::optional<uint64_t> session;
   SharedFd socket;
+  std::vector<UniqueFd> fds;
 
   bool is_receive() const { return session.has_value(); }
 };
@@ -157,9 +163,9 @@ struct Receiver::State {
     return job;
   }
 
-  void perform(const Job& job) {
-    if (job.is_receive()) return deliver(receive_one(*job.session, job.socket->get()));
-    discard_unread(job.socket->get());
+  void perform(uid_t user, const Job& job) {
+    if (job.is_receive()) return deliver(receive_one(*job.session, user, job.socket->get()));
+    if (job.socket != nullptr) discard_unread(job.socket->get());
   }
 
   // Called with the mutex held. Where there is no thread to be had, what waits goes on waiting.
@@ -168,7 +174,7 @@ struct Receiver::State {
     try {
       start_quiet_thread([state, user] {
         const Interrupts interrupts;
-        while (const std::optional<Job> job = state->take_job(user)) state->perform(*job);
+        while (const std::optional<Job> job = state->take_job(user)) state->perform(user, *job);
       }).detach();
       share.threads++;
     } catch (const std::system_error&) {
@@ -188,11 +194,15 @@ std::vector<Delivery> Receiver::take() {
   return std::exchange(state_->deliveries, {});
 }
 
-void Receiver::receive(uint64_t session, uid_t user, SharedFd socket) { start(user, {session, std::move(socket)}); }
+void Receiver::receive(uint64_t session, uid_t user, SharedFd socket) { start(user, {session, std::move(socket), {}}); }
+
+void Receiver::close(uid_t user, std::vector<UniqueFd> fds) {
+  if (!fds.empty()) start(user, {std::nullopt, nullptr, std::move(fds)});
+}
 
 void Receiver::dispose(uid_t user, const SharedFd& socket) {
   ::shutdown(socket->get(), SHUT_RDWR);
-  if (has_unread(socket->get())) start(user, {std::nullopt, socket});
+  if (has_unread(socket->get())) start(user, {std::nullopt, socket, {}});
 }
 
 void Receiver::start(uid_t user, Job job) {

@@ -4,7 +4,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <string>
 
 #include "kernel/system_error.h"
@@ -90,6 +92,15 @@ RequestReceived Session::take_postponed() {
   RequestReceived request = std::move(postponed_.front());
   postponed_.pop_front();
   return request;
+}
+
+std::vector<UniqueFd> Session::take_postponed_fds() {
+  std::vector<UniqueFd> fds;
+  for (RequestReceived& request : postponed_) {
+    std::move(request.fds.begin(), request.fds.end(), std::back_inserter(fds));
+  }
+  postponed_.clear();
+  return fds;
 }
 
 void Session::answer(const AnswerHeader& header, const std::vector<uint8_t>& payload, std::vector<SharedFd> fds) {

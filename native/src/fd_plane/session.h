@@ -75,6 +75,8 @@ class Session {
   void postpone(RequestReceived request);
   bool has_postponed() const { return !postponed_.empty(); }
   RequestReceived take_postponed();
+  // What came with all that are not taken.
+  std::vector<UniqueFd> take_postponed_fds();
   void answer(const AnswerHeader& header, const std::vector<uint8_t>& payload, std::vector<SharedFd> fds);
 
   // While another thread receives what this client sent, nothing else is read from it.

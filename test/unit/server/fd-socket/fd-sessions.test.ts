@@ -110,13 +110,14 @@ describe('a client of fd.sock', () => {
     expect(happen({ type: 'released', session: 1, bufferIds: [id] })).toEqual([]);
   });
 
-  test('has its request answered and the fds that came with it closed', async () => {
+  test('has its request answered and the fds that came with it closed, off the event loop', async () => {
     const { bench, calls, happen } = setUp();
     calls.description = { ...calls.description, kind: 'memfd', seals: 2 };
     const fd = fakeFd();
     const adopt = { type: 'request', session: 1, serial: 5, opcode: ADOPT, fds: [fd] } as const;
     const told = happen(connected(1), { ...adopt, payload: Buffer.alloc(32), fds: [fd] });
     expect(told).toContain('answer 1/5 0 24 bytes');
+    expect(calls.closedElsewhere).toEqual([fd]);
     expect(fd.closed).toBe(true);
     expect(fd.duplicates.map((duplicate) => duplicate.closed)).toEqual([false]);
     happen({ type: 'disconnected', session: 1, reason: 'closed' });

@@ -21,6 +21,7 @@ export class FakeKernelCalls implements KernelCalls {
   failure: SystemError | null = null;
   readonly syncs: number[] = [];
   readonly exported: FakeFd[] = [];
+  readonly closedElsewhere: Fd[] = [];
   readonly watches: { readonly direction: string; readonly fire: () => void; closed: boolean }[] =
     [];
 
@@ -72,6 +73,7 @@ export class FakeKernelCalls implements KernelCalls {
   }
 
   async closeFd(fd: Fd): Promise<void> {
+    this.closedElsewhere.push(fd);
     fd.close();
   }
 }
