@@ -66,8 +66,9 @@ export async function runJest(
       require.resolve('jest/bin/jest'),
       '--json',
       `--outputFile=${report}`,
-      ...jestOptions,
       ...folders.map((folder) => join('dist', 'test', folder, '/')),
+      // After the folders, which an option that takes several values would swallow.
+      ...jestOptions,
     ];
     const exitCode = await run(process.execPath, args, env);
     const counts = await readCounts(report).catch(() => NO_TESTS);
