@@ -387,6 +387,24 @@ describe('the fd plane', () => {
     expect(taken.length).toBeLessThan(100);
   });
 
+  it('calls again for what came between the taking of bookings and of arrivals', async () => {
+    const pidfds = () => openFds().filter((fd) => fd.endsWith('[pidfd]')).length;
+    using plane = new Plane();
+    const { client, session } = await plane.client();
+    using _buffer = await leased(plane, session, 1);
+    plane.takesAtOnce = false;
+    const callsBefore = plane.calls;
+    client.socket.send(datagram(RELEASE, 1, bufferIds(1)));
+    await until(() => plane.calls > callsBefore, 'the call for the release');
+    expect(plane.plane.takeBookings()).toMatchObject([{ type: 'released' }]);
+    client.socket.close();
+    await until(() => pidfds() === 0, 'the end of the session');
+    expect(plane.calls).toBe(callsBefore + 1);
+    expect(plane.plane.takeArrivals(16)).toEqual([]);
+    await until(() => plane.calls === callsBefore + 2, 'the call for its end');
+    expect(plane.plane.takeBookings()).toMatchObject([{ type: 'disconnected' }]);
+  });
+
   it('ends a session with the process that opened it, even while a child keeps the connection', async () => {
     using plane = new Plane();
     // The parent connects, hands the connection to a child as its standard input, and is killed.

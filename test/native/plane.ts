@@ -16,6 +16,8 @@ export class Plane implements Disposable {
   readonly directory = new Directory();
   readonly events: FdPlaneEvent[] = [];
   readonly plane: FdPlane;
+  /** How often the plane has called for attention. */
+  calls = 0;
   takesAtOnce: boolean;
 
   constructor({ maxSessions = 8, maxFdsInFlightPerAccount = 1000, takesAtOnce = true } = {}) {
@@ -25,6 +27,7 @@ export class Plane implements Disposable {
       maxSessions,
       maxFdsInFlightPerAccount,
       onEvents: () => {
+        this.calls++;
         if (!this.takesAtOnce) return;
         this.events.push(...this.plane.takeBookings(), ...this.plane.takeArrivals(16));
       },

@@ -119,7 +119,8 @@ std::vector<FdPlaneArrival> FdPlane::take_arrivals(size_t most) {
     if (!requests_.empty() && taken.size() < most) take_request(taken);
   }
   rearm_listener();
-  if (!connections_.empty() || !requests_.empty()) signal();
+  // Bookings too: those that came since take_bookings() found the signal given.
+  if (!bookings_.empty() || !connections_.empty() || !requests_.empty()) signal();
   return taken;
 }
 
