@@ -24,36 +24,47 @@ def connect():
     return session is not None
 
 
-def call(path, token, requests):
-    """Makes many calls over one connection. Answers the messages that came."""
-    connection = http2.connect(directory)
-    frames, answered, messages = http2.Frames(), 0, []
-    block = http2.fields(path, token)
-    try:
-        for number, request in enumerate(requests):
-            connection.sendall(http2.call(2 * number + 1, block, http2.message(request)))
+class Caller:
+    """Makes calls over one connection, which it keeps: others of its account might have the next one."""
+
+    def __init__(self):
+        self.connection, self.frames, self.stream = None, None, 1
+
+    def call(self, path, token, requests):
+        """Makes many calls. Answers the messages that came."""
+        if self.connection is None:
+            self.connection, self.frames, self.stream = http2.connect(directory), http2.Frames(), 1
+        try:
+            return self.exchange(http2.fields(path, token), requests)
+        except ConnectionError:
+            self.connection.close()
+            self.connection = None
+            return []
+
+    def exchange(self, block, requests):
+        answered, messages = 0, []
+        for request in requests:
+            self.connection.sendall(http2.call(self.stream, block, http2.message(request)))
+            self.stream += 2
         while answered < len(requests):
-            piece = connection.recv(65536)
+            piece = self.connection.recv(65536)
             if not piece:
-                break
-            found = frames.take(piece)
+                raise ConnectionResetError("the daemon closed the connection")
+            found = self.frames.take(piece)
             answered += http2.ended(found)
             messages += [payload for kind, _, _, payload in found if kind == http2.DATA and payload]
-    except ConnectionError:
-        pass
-    connection.close()
-    return messages
+        return messages
 
 
 def allocate(token):
     requests = [b"\x10" + http2.varint(MEGABYTE)] * ATTEMPTS
-    messages = call("/dmabufd.v1.BufferService/AllocateBuffer", token, requests)
+    messages = caller.call("/dmabufd.v1.BufferService/AllocateBuffer", token, requests)
     return [buffer for buffer in map(http2.buffer_in, messages) if buffer is not None]
 
 
 def share(token, buffer):
     requests = [b"\x08" + http2.varint(buffer)] * (3 * ATTEMPTS)
-    call("/dmabufd.v1.ShareService/ShareBuffer", token, requests)
+    caller.call("/dmabufd.v1.ShareService/ShareBuffer", token, requests)
 
 
 def keep_and_release(session, buffer):
@@ -63,6 +74,9 @@ def keep_and_release(session, buffer):
         fds.extend(array.array("i", data))
     session.send(peer.datagram(peer.RELEASE, peer.ids(buffer)))
     session.recv(8192)
+
+
+caller = Caller()
 
 
 def hoard():
