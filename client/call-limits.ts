@@ -2,6 +2,7 @@
  * How long a call may take: a timeout and the signals that end it early, shared by all the steps of one call, so
  * that a call which first fetches, then maps, then begins an access has one deadline and not three.
  */
+import { setMaxListeners } from 'node:events';
 import { DmabufdError, errorOfAbort } from './errors';
 
 /** What every call takes. */
@@ -97,6 +98,13 @@ export function waitWithin<T>(waiting: Waiting<T>): Promise<T> {
       undo.push(() => clearTimeout(timer));
     }
   });
+}
+
+/** What ends any number of waits at once. Of an ordinary one with more than ten node says that it leaks. */
+export function endOfMany(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }
 
 /** Resolves after some time, or rejects when a limit is reached before. */

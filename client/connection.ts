@@ -2,7 +2,7 @@
  * Keeps one session at a time. When it is lost this says so, and connects again with a capped backoff until it has
  * another or is closed. What belonged to the lost session stays lost: that is for its owners to learn.
  */
-import { CallLimits, waitWithin } from './call-limits';
+import { CallLimits, endOfMany, waitWithin } from './call-limits';
 import { ConnectionLostError, type DmabufdError } from './errors';
 
 const FIRST_PAUSE_MS = 50;
@@ -38,7 +38,7 @@ export class Connection<Session extends Endable> {
   #closed = false;
   #retry: NodeJS.Timeout | undefined;
   #waiting: ((session: Session) => void)[] = [];
-  readonly #closing = new AbortController();
+  readonly #closing = endOfMany();
 
   private constructor(options: ConnectionOptions<Session>, session: Session) {
     this.#options = options;

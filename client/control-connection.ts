@@ -14,9 +14,9 @@ import {
 } from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/proto-loader';
 import { loadContract, SESSION_METADATA_KEY } from '../proto';
-import { type CallLimits, timedOut, waitWithin } from './call-limits';
+import { type CallLimits, endOfMany, timedOut, waitWithin } from './call-limits';
 import { onceQueued } from './connect-queue';
-import { DmabufdError, errorOfCall } from './errors';
+import { ConnectionLostError, DmabufdError, errorOfCall } from './errors';
 
 /** One rpc: what goes in, and what comes out. The other two types are the daemon's side of it. */
 type Method<Request, Response> = Pick<
@@ -59,8 +59,8 @@ export class ControlConnection {
   readonly methods: ReturnType<typeof loadMethods>;
   readonly #address: string;
   readonly #metadata = new Metadata();
+  readonly #closing = endOfMany();
   #client: Client;
-  #closed = false;
 
   /** Connects with the first call. `token` is what WELCOME carried; null for calls that need no session. */
   constructor(path: string, token: Uint8Array | null) {
@@ -91,8 +91,17 @@ export class ControlConnection {
     return onceQueued(limits, what, () => this.#stream(method, request, limits, what));
   }
 
-  close(): void {
-    this.#closed = true;
+  /** Aborted when this is closed, with the reason. */
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /**
+   * Ends the calls and streams that are under way, which reject with the reason: a daemon that answers no more must not
+   * keep this process alive.
+   */
+  close(reason: DmabufdError = new ConnectionLostError('closed by this process')): void {
+    this.#closing.abort(reason);
     this.#client.close();
   }
 
@@ -105,6 +114,7 @@ export class ControlConnection {
     return waitWithin<Response>({
       limits,
       what,
+      signals: [this.closed],
       // grpc-js keeps it, and tells the daemon, which can say more about a wait than that it was long.
       keepsDeadline: false,
       start: (resolve, reject) => {
@@ -141,6 +151,7 @@ export class ControlConnection {
     return waitWithin<ClientReadableStream<Response>>({
       limits,
       what,
+      signals: [this.closed],
       start: (resolve, reject) => {
         const client = this.#client;
         const stream = client.makeServerStreamRequest(
@@ -165,7 +176,7 @@ export class ControlConnection {
   }
 
   #replaceIfUnavailable(failed: Client, error: Error): void {
-    if (this.#closed || failed !== this.#client) return;
+    if (this.closed.aborted || failed !== this.#client) return;
     if (!isServiceError(error) || error.code !== status.UNAVAILABLE) return;
     failed.close();
     this.#client = this.#newClient();

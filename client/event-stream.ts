@@ -5,7 +5,7 @@
 import type { ClientReadableStream } from '@grpc/grpc-js';
 import type { WatchEventsResponse__Output } from '../proto/generated/dmabufd/v1/WatchEventsResponse';
 import { errorOfStream } from './control-connection';
-import { ConnectionLostError, DmabufdError } from './errors';
+import { ConnectionLostError, DmabufdError, errorOfAbort } from './errors';
 import { type BrokerEvent, describeEvent } from './events';
 
 /** Events held here before the stream is paused. */
@@ -27,17 +27,21 @@ export class EventStream implements AsyncIterableIterator<BrokerEvent, undefined
   #closed = false;
   #failure: DmabufdError | null = null;
 
-  constructor(source: ClientReadableStream<WatchEventsResponse__Output>, signal?: AbortSignal) {
+  /** `lost` fails the stream, with its reason; `stop` closes it. */
+  constructor(
+    source: ClientReadableStream<WatchEventsResponse__Output>,
+    lost: AbortSignal,
+    stop?: AbortSignal,
+  ) {
     this.#source = source;
     source.on('data', (message: WatchEventsResponse__Output) => this.#take(describeEvent(message)));
     source.on('error', (error) => this.#fail(errorOfStream(error)));
     source.on('end', () => this.#fail(new ConnectionLostError('the daemon ended the stream')));
-    if (signal !== undefined) {
-      const stop = () => this.close();
-      signal.addEventListener('abort', stop, { once: true });
-      source.once('close', () => signal.removeEventListener('abort', stop));
-      if (signal.aborted) stop();
-    }
+    this.#onAbort(lost, () => {
+      this.#fail(errorOfAbort(lost, 'the event stream'));
+      source.cancel();
+    });
+    if (stop !== undefined) this.#onAbort(stop, () => this.close());
   }
 
   next(): Promise<IteratorResult<BrokerEvent, undefined>> {
@@ -88,6 +92,15 @@ export class EventStream implements AsyncIterableIterator<BrokerEvent, undefined
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return Promise.resolve();
+  }
+
+  #onAbort(signal: AbortSignal, act: () => void): void {
+    if (signal.aborted) {
+      act();
+      return;
+    }
+    signal.addEventListener('abort', act);
+    this.#source.once('close', () => signal.removeEventListener('abort', act));
   }
 
   #take(event: BrokerEvent): void {

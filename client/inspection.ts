@@ -73,5 +73,5 @@ export async function watchEvents(
 ): Promise<EventStream> {
   const { WatchEvents } = control.methods.events;
   const stream = await control.stream(WatchEvents, { allSessions }, limits);
-  return new EventStream(stream, limits.signals[0]);
+  return new EventStream(stream, control.closed, limits.signals[0]);
 }

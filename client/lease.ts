@@ -5,7 +5,7 @@
  */
 import type { Fd, Mapping, NativeAddon } from '../native';
 import { Flag } from '../proto/fd-numbers';
-import type { CallLimits } from './call-limits';
+import { type CallLimits, endOfMany } from './call-limits';
 import type { BufferDescription } from './descriptions';
 import { ConnectionLostError, DmabufdError } from './errors';
 import type { Fetched, Session } from './session';
@@ -28,7 +28,7 @@ export class Lease {
   #mapping: Promise<Mapping> | null = null;
   /** What an earlier, narrower access had; closed with the rest. */
   readonly #outgrown: Promise<Disposable>[] = [];
-  readonly #ending = new AbortController();
+  readonly #ending = endOfMany();
 
   constructor(session: Session, port: LeasePort, description: BufferDescription) {
     this.session = session;

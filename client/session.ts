@@ -34,7 +34,7 @@ export class Session {
     this.id = fds.welcome.sessionId;
     this.#fds = fds;
     this.control = control;
-    fds.onEnded(() => control.close());
+    fds.onEnded((error) => control.close(error));
   }
 
   /** Connects to the daemon in a runtime directory. Throws ConnectionLostError if there is none. */

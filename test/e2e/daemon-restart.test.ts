@@ -3,12 +3,14 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { type Broker, connect } from '../../client';
 import { FD_SOCKET_NAME } from '../../proto';
 import { DaemonProcess } from './daemon-process';
 import { patience } from './slowness';
 
 const SIZE = 4096;
+const END_BY_ITSELF = join(__dirname, 'processes', 'end-by-itself.js');
 const DAEMON = join(__dirname, '..', '..', 'server', 'main.js');
 
 /** What a broker says of itself, in order. */
@@ -83,6 +85,24 @@ describe('when the daemon restarts', () => {
     });
     await expect(inside).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await next;
+  });
+});
+
+describe('when the daemon answers no more', () => {
+  test('a client that closes its broker ends, with calls and streams under way', async () => {
+    await using daemon = await DaemonProcess.start();
+    const client = spawn(process.execPath, [END_BY_ITSELF, daemon.runtimeDirectory]);
+    try {
+      const lines = createInterface(client.stdout)[Symbol.asyncIterator]();
+      expect((await lines.next()).value).toBe('ready');
+      process.kill(daemon.pid, 'SIGSTOP');
+      const ended = once(client, 'exit', { signal: AbortSignal.timeout(patience()) });
+      client.stdin.end();
+      expect(await ended).toEqual([0, null]);
+      expect((await lines.next()).value).toBe('["UNAVAILABLE","UNAVAILABLE"]');
+    } finally {
+      client.kill('SIGKILL');
+    }
   });
 });
 
