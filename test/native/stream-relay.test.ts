@@ -107,8 +107,8 @@ async function receive(socket: Socket): Promise<Buffer> {
 }
 
 /** Writes until nobody takes more; answers how much was taken. */
-async function fill(socket: Socket): Promise<number> {
-  const piece = Buffer.alloc(4096, 'x');
+async function fill(socket: Socket, pieceBytes = 4096): Promise<number> {
+  const piece = Buffer.alloc(pieceBytes, 'x');
   let taken = 0;
   for (;;) {
     const written = new Promise<true>((resolve) => socket.write(piece, () => resolve(true)));
@@ -154,18 +154,24 @@ describe('a relayed connection', () => {
     expect((await received).equals(answer)).toBe(true);
   });
 
-  it('loses nothing that was written before a side closed it, though the other reads later', async () => {
-    using relay = await Relay.start();
-    for (const closesFirst of ['client', 'server'] as const) {
+  it.each([
+    ['client', 'small', 4096],
+    ['client', 'large', 35_000],
+    ['server', 'small', 4096],
+    ['server', 'large', 35_000],
+  ] as const)(
+    'loses nothing that the %s wrote in %s pieces before it closed, though the other reads later',
+    async (closesFirst, _size, pieceBytes) => {
+      using relay = await Relay.start();
       const { client, server } = await relay.pair();
       const [closing, reading] = closesFirst === 'client' ? [client, server] : [server, client];
-      const taken = await fill(closing);
+      const taken = await fill(closing, pieceBytes);
       closing.destroy();
       await once(closing, 'close');
       await new Promise((resolve) => setTimeout(resolve, 20));
       expect((await receive(reading)).length).toBeGreaterThanOrEqual(taken);
-    }
-  });
+    },
+  );
 
   it('is hung up for whoever polls it when the client has gone, though nobody reads', async () => {
     using relay = await Relay.start();

@@ -16,13 +16,18 @@ constexpr RelayedConnection::Side other(RelayedConnection::Side side) {
   return side == RelayedConnection::kClient ? RelayedConnection::kStandIn : RelayedConnection::kClient;
 }
 
-// So that all which waits in the socket before this one, of the default size, fits into it beside what is there.
+// So that all which waits in the socket before this one fits into it beside what is there (keep_little_in()).
 void make_room(int socket) {
   const int bytes = 1 << 20;  // the kernel makes it net.core.wmem_max at most, twice
   (void)::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 }  // namespace
+
+void keep_little_in(int socket) {
+  const int bytes = 32 * 1024;  // the kernel takes it twice, and half as much again for the last piece
+  (void)::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
 
 bool Flow::step(int from, int to) {
   if (begin_ < end_) {
@@ -47,6 +52,8 @@ bool Flow::step(int from, int to) {
 RelayedConnection::RelayedConnection(ClientSocket client, UniqueFd stand_in)
     : client_(std::move(client)), stand_in_(std::move(stand_in)) {
   receive_out_of_band_in_line(client_.get());
+  keep_little_in(client_.get());
+  keep_little_in(stand_in_.get());
 }
 
 bool RelayedConnection::handle(Side side, uint32_t events) {

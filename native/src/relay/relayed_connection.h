@@ -12,6 +12,10 @@
 
 namespace dmabufd {
 
+// Bounds what waits in a socket of a relayed connection to be read by the other end, so that when one side has gone, all that
+// it sent fits into the other side's socket at once.
+void keep_little_in(int socket);
+
 // One direction.
 class Flow {
  public:

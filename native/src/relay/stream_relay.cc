@@ -38,6 +38,7 @@ StreamRelay::~StreamRelay() {
 
 UniqueFd StreamRelay::relay(ClientSocket client) {
   auto [given, kept] = make_socketpair();
+  keep_little_in(given.get());
   auto connection = std::make_unique<RelayedConnection>(std::move(client), std::move(kept));
   const Lock lock(mutex_);
   if (!runs_) epoll_ = UniqueFd(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));

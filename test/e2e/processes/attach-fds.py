@@ -44,7 +44,7 @@ def attack():
         connection.sendall(b"good bytes")
         connection.recv(1)  # they have been read
     if how == "behind":
-        connection.sendall(b"x" * 300_000)  # more than is taken unless it is read
+        connection.sendall(b"x" * 150_000)  # more than is taken unless it is read
     sending = threading.Thread(target=send_and_close, args=(connection, lingering), daemon=True)
     sending.start()
     sending.join(0.5)
