@@ -15,6 +15,7 @@
         "src/socket/byte_stream.cc",
         "src/socket/client_socket.cc",
         "src/socket/datagram.cc",
+        "src/socket/notification.cc",
         "src/socket/peer_credentials.cc",
         "src/socket/unix_socket.cc",
         "src/relay/relayed_connection.cc",

@@ -249,6 +249,12 @@ export type LockOutcome =
   /** Another process holds it; pid 0 if it is not visible from here. */
   | { readonly fd: null; readonly holderPid: number };
 
+/** SO_TYPE and SO_ACCEPTCONN of a Unix socket. */
+export interface SocketDescription {
+  readonly type: 'stream' | 'seqpacket' | 'other';
+  readonly isListening: boolean;
+}
+
 /** What the addon exports. */
 export interface NativeAddon {
   /** Takes over a descriptor that is open already, and sets FD_CLOEXEC on it. Throws `EBADF`. */
@@ -319,6 +325,13 @@ export interface NativeAddon {
   openPidfd(pid: number): Fd;
   /** A write lock on a whole file (fcntl F_SETLK), created with mode 0600 if it is missing. Ends with the process. */
   lockFile(path: string): LockOutcome;
+  /**
+   * sd_notify(3): a datagram to the address in $NOTIFY_SOCKET, with fds for the fd store. Resolves when the service manager's
+   * queue has it, which a later death of this process does not undo. `ETIMEDOUT` after 5 s without room in it.
+   */
+  sendNotification(address: string, text: string, fds: readonly Fd[]): Promise<void>;
+  /** What a Unix socket is that somebody else made. `ENOTSOCK`, `EAFNOSUPPORT`. */
+  socketType(socket: Fd): SocketDescription;
   /** Starts the daemon's fd plane. */
   startFdPlane(options: FdPlaneOptions): FdPlane;
 }

@@ -33,10 +33,16 @@ import {
 import { randomSecrets } from './runtime/secrets';
 import { SessionTokens } from './session-tokens';
 import { exitOnDefects, onStopSignal } from './shutdown';
+import { type Activation, ActivationError, takeActivation } from './systemd/activation';
+import { ServiceEnvironmentError, takeServiceEnvironment } from './systemd/environment';
+import { ServiceManager } from './systemd/service-manager';
+import { describeTotals } from './systemd/status-line';
 
 /** How long calls may still take when the daemon stops. */
 const DRAIN_MS = 500;
 const QUIET_POLL_MS = 10;
+/** How old the line in `systemctl status` may be. */
+const STATUS_INTERVAL_MS = 2_000;
 const EXIT_REFUSED = 1;
 const EXIT_INVALID = 2;
 
@@ -56,7 +62,8 @@ async function main(): Promise<void> {
 
   const policy = await openPolicyOrExit(config, daemonUid, log, flush);
   process.on('SIGHUP', () => void reloadBySignal(policy, log));
-  const directory = await openDirectoryOrExit(config, log, flush);
+  const { serviceManager, activation } = await meetServiceManagerOrExit(log, flush);
+  const directory = await openDirectoryOrExit(config, activation, log, flush);
   const heaps = await discoverHeaps(addon);
   for (const { description } of heaps) log.info({ heap: description }, 'heap probed');
 
@@ -120,7 +127,34 @@ async function main(): Promise<void> {
   connections.listen(directory.controlListener);
 
   log.info({ version, directory: directory.path }, 'ready');
-  onStopSignal(log, flush, () => stop({ connections, control, broker, fdPlane, directory }));
+  serviceManager.ready(describeTotals(broker.totals()));
+  setInterval(
+    () => serviceManager.status(describeTotals(broker.totals())),
+    STATUS_INTERVAL_MS,
+  ).unref();
+  onStopSignal(log, flush, async () => {
+    serviceManager.stopping();
+    await stop({ connections, control, broker, fdPlane, directory });
+    await serviceManager.heard();
+  });
+}
+
+async function meetServiceManagerOrExit(
+  log: Log,
+  flush: () => Promise<void>,
+): Promise<{ serviceManager: ServiceManager; activation: Activation }> {
+  try {
+    const environment = takeServiceEnvironment(process.env, process.pid);
+    const serviceManager = new ServiceManager(addon, environment.notifySocket, log);
+    if (environment.watchdogMs !== null) serviceManager.feedWatchdog(environment.watchdogMs);
+    return { serviceManager, activation: takeActivation(addon, environment.inherited) };
+  } catch (error) {
+    const isTheirs = error instanceof ServiceEnvironmentError || error instanceof ActivationError;
+    if (!isTheirs) throw error;
+    log.fatal(error.message);
+    await flush();
+    process.exit(EXIT_REFUSED);
+  }
 }
 
 async function openPolicyOrExit(
@@ -148,11 +182,14 @@ async function reloadBySignal(policy: PolicyKeeper, log: Log): Promise<void> {
   );
 }
 
+/** Sockets that were handed over are the service manager's, and so are their directory and its lock. */
 async function openDirectoryOrExit(
   config: Config,
+  { sockets }: Activation,
   log: Log,
   flush: () => Promise<void>,
 ): Promise<RuntimeDirectory> {
+  if (sockets !== null) return { path: config.runtimeDirectory, ...sockets, release: () => {} };
   try {
     return openRuntimeDirectory(addon, config.runtimeDirectory, config.socketMode);
   } catch (error) {

@@ -46,6 +46,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   add("peerOf", peer_of_binding);
   add("openPidfd", open_pidfd_binding);
   add("lockFile", lock_file_binding);
+  add("sendNotification", send_notification_binding);
+  add("socketType", socket_type_binding);
   add("startFdPlane", start_fd_plane_binding);
   return exports;
 }

@@ -27,5 +27,7 @@ Napi::Value listen_unix_binding(const Napi::CallbackInfo& info);
 Napi::Value peer_of_binding(const Napi::CallbackInfo& info);
 Napi::Value open_pidfd_binding(const Napi::CallbackInfo& info);
 Napi::Value lock_file_binding(const Napi::CallbackInfo& info);
+Napi::Value send_notification_binding(const Napi::CallbackInfo& info);
+Napi::Value socket_type_binding(const Napi::CallbackInfo& info);
 
 }  // namespace dmabufd

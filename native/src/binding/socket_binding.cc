@@ -4,11 +4,19 @@
 #include "binding/bindings.h"
 #include "binding/fd_object.h"
 #include "binding/peer_value.h"
+#include "binding/promise_work.h"
 #include "kernel/record_lock.h"
+#include "socket/notification.h"
 #include "socket/peer_credentials.h"
 #include "socket/unix_socket.h"
 
 namespace dmabufd {
+namespace {
+
+// The service manager is process 1: it is expected to take what it is sent.
+constexpr int kNotificationTimeoutMs = 5000;
+
+}  // namespace
 
 Napi::Object to_js(Napi::Env env, PeerCredentials peer) {
   Napi::Array groups = Napi::Array::New(env, peer.groups.size());
@@ -51,6 +59,31 @@ Napi::Value lock_file_binding(const Napi::CallbackInfo& info) {
   const bool held = outcome.fd.valid();
   result.Set("holderPid", held ? env.Null() : Napi::Value(Napi::Number::New(env, outcome.holder_pid)));
   result.Set("fd", FdObject::wrap_or_null(env, std::move(outcome.fd)));
+  return result;
+}
+
+Napi::Value send_notification_binding(const Napi::CallbackInfo& info) {
+  std::string address = to_text(info[0], "address");
+  std::string text = to_text(info[1], "text");
+  std::vector<SharedFd> fds = FdObject::shared_all(info[2], "fds");
+  return PromiseWork<bool>::start(
+      info.Env(),
+      [address = std::move(address), text = std::move(text), fds = std::move(fds)] {
+        std::vector<int> numbers;
+        numbers.reserve(fds.size());
+        for (const SharedFd& fd : fds) numbers.push_back(fd->get());
+        send_notification(address, text, numbers, kNotificationTimeoutMs);
+        return true;
+      },
+      [](Napi::Env env, bool) { return env.Undefined(); });
+}
+
+Napi::Value socket_type_binding(const Napi::CallbackInfo& info) {
+  const SharedFd socket = FdObject::shared(info[0], "socket");
+  const SocketType type = call_core(info.Env(), [&] { return socket_type(socket->get()); });
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("type", type.is_seqpacket ? "seqpacket" : type.is_stream ? "stream" : "other");
+  result.Set("isListening", type.is_listening);
   return result;
 }
 

@@ -53,6 +53,18 @@ bool refuses_fds(int listener) {
   return ::getsockopt(listener, SOL_SOCKET, SO_PASSRIGHTS, &pass, &length) == 0 && pass == 0;
 }
 
+SocketType socket_type(int socket) {
+  const auto option = [&](int name) {
+    int value = 0;
+    socklen_t length = sizeof(value);
+    check(::getsockopt(socket, SOL_SOCKET, name, &value, &length), "getsockopt");
+    return value;
+  };
+  if (option(SO_DOMAIN) != AF_UNIX) throw SystemError(EAFNOSUPPORT, "getsockopt(SO_DOMAIN)");
+  const int type = option(SO_TYPE);
+  return {type == SOCK_STREAM, type == SOCK_SEQPACKET, option(SO_ACCEPTCONN) != 0};
+}
+
 UniqueFd connect_unix(int type, const std::string& path) {
   const sockaddr_un address = address_of(path);
   UniqueFd socket = make_socket(type);

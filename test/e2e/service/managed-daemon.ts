@@ -1,0 +1,124 @@
+/** A daemon under a service manager: started by it with its sockets, restarted by it whenever it ends. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { projectRoot } from '../../jest-run';
+import { eventually } from '../slowness';
+
+const DAEMON = join(__dirname, '..', '..', '..', 'server', 'main.js');
+const MANAGER = join(projectRoot, 'test', 'e2e', 'service', 'service-manager.py');
+const WATCHDOG_USEC = 200_000;
+
+/** What the service manager tells, one at a time. */
+export type Told =
+  | { readonly started: number }
+  | { readonly ended: number }
+  | { readonly alive: true }
+  | { readonly notified: Readonly<Record<string, string>>; readonly fds: number }
+  | { readonly names: readonly string[] };
+
+export class ManagedDaemon implements AsyncDisposable {
+  readonly directory = mkdtempSync(join(tmpdir(), 'dmabufd-service-'));
+  readonly runtimeDirectory = join(this.directory, 'run');
+  readonly told: Told[] = [];
+  readonly #manager: ChildProcess;
+
+  private constructor(args: readonly string[]) {
+    const daemon = [
+      process.execPath,
+      DAEMON,
+      '--no-policy',
+      '--runtime-dir',
+      this.runtimeDirectory,
+    ];
+    const command = [MANAGER, this.directory, String(WATCHDOG_USEC), ...daemon, ...args];
+    this.#manager = spawn('python3', command, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const { stdout, stderr } = this.#manager;
+    if (stdout === null || stderr === null) throw new Error('no pipes');
+    createInterface(stdout).on('line', (line) => {
+      const told: Told = JSON.parse(line);
+      this.told.push(told);
+    });
+    stderr.on('data', (chunk) => {
+      this.log += String(chunk);
+    });
+  }
+
+  /** The daemon's log, and the service manager's complaints. */
+  log = '';
+
+  static async start(...args: string[]): Promise<ManagedDaemon> {
+    const managed = new ManagedDaemon(args);
+    await managed.ready();
+    return managed;
+  }
+
+  /** Waits for the next that was told and satisfies; what was told before it is forgotten. */
+  async next<Found extends Told>(
+    what: string,
+    isIt: (told: Told) => told is Found,
+  ): Promise<Found> {
+    return eventually(`${what}; the log: ${this.log.slice(-2000)}`, () => {
+      const at = this.told.findIndex(isIt);
+      if (at < 0) return undefined;
+      const found = this.told.splice(0, at + 1)[at];
+      return found !== undefined && isIt(found) ? found : undefined;
+    });
+  }
+
+  async started(): Promise<number> {
+    const isStarted = (told: Told): told is Extract<Told, { started: number }> => 'started' in told;
+    return (await this.next('started', isStarted)).started;
+  }
+
+  async ended(): Promise<number> {
+    const isEnded = (told: Told): told is Extract<Told, { ended: number }> => 'ended' in told;
+    return (await this.next('ended', isEnded)).ended;
+  }
+
+  /** What the daemon says with READY=1. */
+  async ready(): Promise<Readonly<Record<string, string>>> {
+    return (await this.notified('READY')).notified;
+  }
+
+  async notified(field: string) {
+    const isNotified = (told: Told): told is Extract<Told, { fds: number }> =>
+      'notified' in told && field in told.notified;
+    return this.next(field, isNotified);
+  }
+
+  /** Signals the daemon. */
+  kill(signal: 'SIGTERM' | 'SIGKILL' | 'SIGHUP' | 'SIGSTOP'): void {
+    this.#tell(`kill ${signal}`);
+  }
+
+  /** It is not started again when it ends. */
+  hold(): void {
+    this.#tell('hold');
+  }
+
+  start(): void {
+    this.#tell('start');
+  }
+
+  /** The names in the fd store. */
+  async names(): Promise<readonly string[]> {
+    this.#tell('names');
+    const isNames = (told: Told): told is Extract<Told, { names: readonly string[] }> =>
+      'names' in told;
+    return (await this.next('names', isNames)).names;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#manager.stdin?.end();
+    if (this.#manager.exitCode === null) await once(this.#manager, 'exit');
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #tell(command: string): void {
+    this.#manager.stdin?.write(`${command}\n`);
+  }
+}
