@@ -1,5 +1,6 @@
 /** What somebody is going to do with a buffer, in the words of the kernel and of the contract. */
 import { DmaBufSync } from '../native';
+import { DmabufdError } from './errors';
 
 /** What the CPU is going to do. Reading shares the buffer with other readers; writing has it alone. */
 export type AccessMode = 'read' | 'write' | 'read-write';
@@ -17,3 +18,10 @@ export const MODE_NAMES = {
   write: 'CPU_ACCESS_MODE_WRITE',
   'read-write': 'CPU_ACCESS_MODE_READ_WRITE',
 } as const;
+
+/** INVALID_ARGUMENT for what no {@link AccessMode} is, which the compiler keeps only from callers in TypeScript. */
+export function requireMode(mode: AccessMode): void {
+  if (Object.hasOwn(MODE_FLAGS, mode)) return;
+  const known = Object.keys(MODE_FLAGS).join(', ');
+  throw new DmabufdError('INVALID_ARGUMENT', `mode: ${String(mode)}: must be one of ${known}`);
+}

@@ -60,6 +60,8 @@ export interface BrokerEvents {
   reconnected: [sessionId: number];
   /** A buffer was lost with its session: one call for each, after `disconnected`. */
   lost: [buffer: BufferDescription];
+  /** Whoever granted a buffer has revoked the lease on it. An access under way has ended; the buffer cannot be used any more. */
+  revoked: [buffer: BufferDescription];
 }
 
 /**
@@ -86,8 +88,7 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
     const broker = new Broker(resolve(options.runtimeDirectory ?? findRuntimeDirectory()));
     broker.#connection = await Connection.open(
       {
-        openSession: (limits) =>
-          Session.open(addon.connectSeqpacket, broker.runtimeDirectory, limits),
+        openSession: (limits) => broker.#openSession(limits),
         reconnect: options.reconnect ?? true,
         listeners: {
           onDisconnected: (error) => broker.#disconnected(error),
@@ -190,10 +191,10 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
 
   /** Ends the session and everything that it holds; buffers are unmapped and their views detached. */
   async close(): Promise<void> {
-    this.#connection?.close();
     const reason = new DmabufdError('FAILED_PRECONDITION', 'the broker has been closed');
     for (const lease of this.#leases.values()) lease.dispose(reason);
     this.#leases.clear();
+    this.#connection?.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -221,6 +222,21 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
     return new SharedBuffer(lease, (released) => {
       if (this.#leases.get(released.id) === released) this.#leases.delete(released.id);
     });
+  }
+
+  async #openSession(limits: CallLimits): Promise<Session> {
+    const session = await Session.open(addon.connectSeqpacket, this.runtimeDirectory, limits);
+    session.onRevoked((bufferId) => this.#revoked(session, bufferId));
+    return session;
+  }
+
+  #revoked(session: Session, bufferId: number): void {
+    const lease = this.#leases.get(bufferId);
+    if (lease?.session !== session) return;
+    this.#leases.delete(bufferId);
+    const message = `the lease on buffer ${bufferId} was revoked by whoever granted it`;
+    lease.dispose(new DmabufdError('FAILED_PRECONDITION', message));
+    this.emit('revoked', lease.description);
   }
 
   #disconnected(error: DmabufdError): void {

@@ -80,6 +80,7 @@ export class SharedBuffer implements AsyncDisposable {
     options?: AccessOptions,
   ): Promise<T> {
     this.#requireHeld();
+    requireCallback(callback);
     return withAccess(this.#lease, mode, (mapping) => withView(mapping, callback), options);
   }
 
@@ -215,4 +216,9 @@ function requireRange(offset: number, length: number, limit: number): void {
     'OUT_OF_RANGE',
     `offset ${offset}, length ${length}: the buffer has ${limit} bytes`,
   );
+}
+
+function requireCallback(callback: unknown): void {
+  if (typeof callback === 'function') return;
+  throw new DmabufdError('INVALID_ARGUMENT', `callback: ${typeof callback}: must be a function`);
 }

@@ -125,7 +125,7 @@ export class ControlConnection {
           method.responseDeserialize,
           request,
           this.#metadata,
-          { deadline: Date.now() + limits.remainingMs },
+          { deadline: Date.now() + withTimeToAnswer(limits.remainingMs) },
           (error, response) => {
             if (error !== null) {
               this.#replaceIfUnavailable(client, error);
@@ -181,6 +181,14 @@ export class ControlConnection {
     failed.close();
     this.#client = this.#newClient();
   }
+}
+
+/**
+ * The daemon answers a tenth of the time before a call's deadline, 500 ms at most, so that what it waited for is heard. So that
+ * the caller's whole time goes into the wait, the call's deadline is later by so much.
+ */
+function withTimeToAnswer(milliseconds: number): number {
+  return Math.min(milliseconds / 0.9, milliseconds + 500);
 }
 
 /** The error of a stream that ended with another status than OK. */

@@ -5,7 +5,7 @@
  */
 import type { Mapping } from '../native';
 import { DmaBufSync } from '../native';
-import { type AccessMode, MODE_FLAGS, MODE_NAMES } from './access-mode';
+import { type AccessMode, MODE_FLAGS, MODE_NAMES, requireMode } from './access-mode';
 import { CallLimits, type CallOptions, waitWithin } from './call-limits';
 import type { ControlConnection } from './control-connection';
 import { DmabufdError } from './errors';
@@ -39,18 +39,21 @@ export async function withAccess<T>(
   options: AccessOptions = {},
 ): Promise<T> {
   const limits = new CallLimits(options);
+  requireMode(mode);
   const what = `${mode} access to buffer ${lease.id}`;
   lease.requireHeld();
-  const leave = await lease.turns.enter(limits, `${what}: waiting for this process's own`, [
-    lease.ending,
-  ]);
+  const queued = `${what}: this process has another access to it open (its accesses to a buffer queue up, and cannot be nested)`;
+  const leave = await lease.turns.enter(limits, queued, [lease.ending]);
   try {
     const mapping = await lease.mapping(limits);
     requireWritable(mapping, mode, lease.id);
     const bracket =
       options.arbitrated === false ? await direct(lease, mode, limits) : arbitrated(lease, mode);
     await bracket.begin(limits);
-    return await runInside(lease, bracket, callback, { mapping, what, signal: options.signal });
+    // Without its session nobody keeps the others out any more.
+    const lost = options.arbitrated === false ? [] : [lease.session.control.closed];
+    const ends = [lease.ending, ...lost];
+    return await runInside(bracket, callback, { mapping, what, signal: options.signal, ends });
   } finally {
     leave();
   }
@@ -59,14 +62,16 @@ export async function withAccess<T>(
 interface Inside {
   readonly mapping: Mapping;
   readonly what: string;
+  /** The caller's. */
   readonly signal: AbortSignal | undefined;
+  /** What else ends it. */
+  readonly ends: readonly AbortSignal[];
 }
 
 async function runInside<T>(
-  lease: Lease,
   bracket: Bracket,
   callback: WithMapping<T>,
-  { mapping, what, signal }: Inside,
+  { mapping, what, signal, ends }: Inside,
 ): Promise<T> {
   let result: T;
   try {
@@ -74,7 +79,7 @@ async function runInside<T>(
       // The timeout was for the wait; how long the callback takes is the caller's business.
       limits: new CallLimits({ signal, timeoutMs: Number.POSITIVE_INFINITY }),
       what,
-      signals: [lease.ending],
+      signals: ends,
       start: (resolve, reject) => {
         Promise.resolve(mapping).then(callback).then(resolve, reject);
         return () => {};
@@ -134,9 +139,9 @@ async function direct(lease: Lease, mode: AccessMode, limits: CallLimits): Promi
   const flags = MODE_FLAGS[mode];
   return {
     begin: async (remaining) => {
-      // SYNC START waits for fences, too, but without a deadline.
-      await fencesOf(lease, fd, mode, remaining);
-      await lease.port.syncDmaBuf(fd, flags | DmaBufSync.START);
+      // SYNC START would wait for fences, too, but without a deadline. Some may come in between.
+      do await fencesOf(lease, fd, mode, remaining);
+      while (!(await lease.port.beginSync(fd, flags)));
     },
     end: () => lease.port.syncDmaBuf(fd, flags | DmaBufSync.END),
   };

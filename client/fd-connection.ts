@@ -11,6 +11,7 @@ import {
   type Datagram,
   decodeDatagram,
   decodeReason,
+  decodeRevoked,
   decodeWelcome,
   encodeDatagram,
   type Welcome,
@@ -58,6 +59,7 @@ export class FdConnection {
   #onWelcome: ((welcome: Welcome) => void) | null = null;
   #endedBy: DmabufdError | null = null;
   #onEnded: ((error: DmabufdError) => void)[] = [];
+  #onRevoked: (bufferId: number) => void = () => {};
 
   private constructor(path: string) {
     this.#path = path;
@@ -106,6 +108,11 @@ export class FdConnection {
     const error = this.#endedBy;
     if (error === null) this.#onEnded.push(callback);
     else queueMicrotask(() => callback(error));
+  }
+
+  /** Calls back for each lease that is revoked. */
+  onRevoked(callback: (bufferId: number) => void): void {
+    this.#onRevoked = callback;
   }
 
   /** Sends a request and waits for its answer. Rejects with the daemon's reason if the answer is not OK. */
@@ -186,6 +193,9 @@ export class FdConnection {
       closeAll(fds);
       const reason = decodeReason(datagram.payload);
       this.#end(errorOfStatus(datagram.status, `the daemon ended the session: ${reason}`));
+    } else if (datagram.opcode === Opcode.REVOKED) {
+      closeAll(fds);
+      this.#onRevoked(decodeRevoked(datagram.payload));
     } else if ((datagram.opcode & ANSWER) !== 0) {
       this.#handleAnswer(datagram, fds);
     } else {

@@ -136,6 +136,12 @@ export function encodeFence(bufferId: number, flags: number): Uint8Array {
   return payload;
 }
 
+/** The payload of REVOKED: the buffer's id. */
+export function decodeRevoked(payload: Uint8Array): number {
+  expectLength('REVOKED', payload, 8);
+  return readId(viewOf(payload), 0, 'buffer_id');
+}
+
 /** The reason in GOODBYE and in answers that are not OK. */
 export function decodeReason(payload: Uint8Array): string {
   return new TextDecoder().decode(payload);

@@ -3,7 +3,7 @@
  * the daemon, which names the buffer and the time in its errors, or on this process's own fd, which needs no call.
  */
 import type { Fd } from '../native';
-import { type AccessMode, MODE_FLAGS, MODE_NAMES } from './access-mode';
+import { type AccessMode, MODE_FLAGS, MODE_NAMES, requireMode } from './access-mode';
 import { CallLimits, type CallOptions, waitWithin } from './call-limits';
 import { DmabufdError, systemErrorCode } from './errors';
 import type { Lease } from './lease';
@@ -21,6 +21,7 @@ export async function waitForFences(
   options: FenceOptions = {},
 ): Promise<void> {
   const limits = new CallLimits(options);
+  requireMode(mode);
   if (options.direct === true) {
     if (lease.description.memory !== 'dma-buf') return;
     await fencesOf(lease, await lease.fd(limits), mode, limits);
@@ -39,6 +40,7 @@ export async function exportFence(
   options: FenceOptions = {},
 ): Promise<Fd> {
   const limits = new CallLimits(options);
+  requireMode(mode);
   if (options.direct !== true) {
     lease.requireLive();
     return lease.session.exportFence(lease.id, MODE_FLAGS[mode], limits);
@@ -55,6 +57,7 @@ export async function importFence(
   options: FenceOptions = {},
 ): Promise<void> {
   const limits = new CallLimits(options);
+  requireMode(mode);
   if (options.direct !== true) {
     lease.requireLive();
     await lease.session.importFence(lease.id, MODE_FLAGS[mode], fence, limits);

@@ -7,14 +7,14 @@ import type { Fd, Mapping, NativeAddon } from '../native';
 import { Flag } from '../proto/fd-numbers';
 import { type CallLimits, endOfMany } from './call-limits';
 import type { BufferDescription } from './descriptions';
-import { ConnectionLostError, DmabufdError } from './errors';
+import { ConnectionLostError, DmabufdError, errorOfAbort } from './errors';
 import type { Fetched, Session } from './session';
 import { Turns } from './turns';
 
 /** What a lease needs of the addon. */
 export type LeasePort = Pick<
   NativeAddon,
-  'map' | 'syncDmaBuf' | 'watchFd' | 'exportSyncFile' | 'importSyncFile'
+  'map' | 'syncDmaBuf' | 'beginSync' | 'watchFd' | 'exportSyncFile' | 'importSyncFile'
 >;
 
 /** A lease, counted. */
@@ -45,7 +45,7 @@ export class Lease {
     return this.session.endedBy !== null;
   }
 
-  /** Aborted when the lease is given back or closed. */
+  /** Aborted, with the reason, when the lease is given back, closed or revoked. */
   get ending(): AbortSignal {
     return this.#ending.signal;
   }
@@ -61,9 +61,9 @@ export class Lease {
     );
   }
 
-  /** Throws if this process has given the buffer up. */
+  /** Throws if this process has given the buffer up, or the lease was revoked. */
   requireHeld(): void {
-    if (this.ending.aborted) throw releasedError(this.id);
+    if (this.ending.aborted) throw errorOfAbort(this.ending, `buffer ${this.id}`);
   }
 
   hold(): void {
@@ -116,8 +116,9 @@ export class Lease {
 
   /** Gives the lease back: ends accesses under way, unmaps, closes the fd, tells the daemon if there still is one. */
   async release(limits: CallLimits): Promise<void> {
+    const isRevoked = this.ending.aborted;
     this.dispose(releasedError(this.id));
-    if (!this.lost) await this.session.release(this.id, limits);
+    if (!this.lost && !isRevoked) await this.session.release(this.id, limits);
   }
 
   /** Lets go of everything in this process. */

@@ -65,6 +65,11 @@ export class Session {
     this.#fds.onEnded(callback);
   }
 
+  /** Calls back for each lease that the daemon takes away. */
+  onRevoked(callback: (bufferId: number) => void): void {
+    this.#fds.onRevoked(callback);
+  }
+
   /** FETCH. The caller owns the fd. */
   async fetch(bufferId: number, limits: CallLimits): Promise<Fetched> {
     const what = `FETCH of buffer ${bufferId}`;

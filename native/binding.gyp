@@ -22,7 +22,7 @@
         "src/relay/stream_relay.cc",
         "src/fd_plane/fd_plane.cc",
         "src/fd_plane/fds_in_flight.cc",
-        "src/fd_plane/interrupts.cc",
+        "src/kernel/interrupts.cc",
         "src/fd_plane/receiver.cc",
         "src/fd_plane/request.cc",
         "src/fd_plane/session.cc",

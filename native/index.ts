@@ -222,6 +222,8 @@ export interface FdPlane {
   putLease(session: number, lease: FdPlaneLease): void;
   /** Removes a row; nothing if there is none. */
   dropLease(session: number, bufferId: number): void;
+  /** The same, and sends REVOKED to the client. */
+  revokeLease(session: number, bufferId: number): void;
   /** Answers a request. `fds` are shared, not taken. Nothing if the session has ended, or has no request to be answered. */
   answer(
     session: number,
@@ -294,8 +296,17 @@ export interface NativeAddon {
   sizeByLseek(fd: Fd): number;
   /** lseek(2) as it is: what the kernel answers, for conformance tests. whence: SET 0, CUR 1, END 2. */
   lseek(fd: Fd, offset: number, whence: number): number;
-  /** DMA_BUF_IOCTL_SYNC, EINTR and EAGAIN retried. START waits for fences without a deadline: poll before. */
+  /**
+   * DMA_BUF_IOCTL_SYNC, EINTR and EAGAIN retried. START waits for fences without a deadline, and occupies a thread of libuv's
+   * pool for as long: {@link beginSync} does not.
+   */
   syncDmaBuf(fd: Fd, flags: number): Promise<void>;
+  /**
+   * SYNC START in a direction ({@link DmaBufSync} READ, WRITE or RW). False if there are fences in its way, also some that have
+   * come since it was polled for: nothing has begun then, and the thread was occupied for 10 ms or so at most. An END is
+   * owed for true.
+   */
+  beginSync(fd: Fd, direction: number): Promise<boolean>;
   /** DMA_BUF_IOCTL_EXPORT_SYNC_FILE: a snapshot of the fences as a sync_file. `ENOTTY` before Linux 6.0. */
   exportSyncFile(fd: Fd, flags: number): Fd;
   /** DMA_BUF_IOCTL_IMPORT_SYNC_FILE. */

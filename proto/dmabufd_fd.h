@@ -48,6 +48,8 @@ enum dmabufd_fd_opcode {
   DMABUFD_FD_EXPORT_FENCE = 6,
   /* struct dmabufd_fd_fence and one fd, a sync_file. Answer: empty. */
   DMABUFD_FD_IMPORT_FENCE = 7,
+  /* Daemon to client, unasked: uint64_t buffer_id. The session's lease on it was revoked, and an access has ended. */
+  DMABUFD_FD_REVOKED = 8,
 };
 
 /* The numbers are those of gRPC's status codes. An answer with another status than OK carries no fd, and
@@ -82,7 +84,7 @@ struct dmabufd_fd_header {
   uint16_t opcode;   /* enum dmabufd_fd_opcode, with DMABUFD_FD_ANSWER in answers */
   uint16_t fd_count; /* how many fds this datagram carries */
   uint32_t length;   /* bytes of this datagram, header included */
-  uint32_t serial;   /* chosen by the client, repeated in the answer; 0 in WELCOME and GOODBYE */
+  uint32_t serial;   /* chosen by the client, repeated in the answer; 0 in what comes unasked */
   uint32_t status;   /* enum dmabufd_fd_status in answers and GOODBYE; 0 elsewhere */
 };
 

@@ -9,6 +9,7 @@ export const Opcode = {
   RELEASE: 5,
   EXPORT_FENCE: 6,
   IMPORT_FENCE: 7,
+  REVOKED: 8,
 } as const;
 
 /** Set in the opcode of an answer. */

@@ -96,7 +96,10 @@ function commandFor({ version, environment, memoryBytes }: Surroundings): Comman
       ).argParser(parseBytes),
     )
     .addOption(
-      new Option('--slow-wait-ms <ms>', 'waits for a CPU access that last longer are told of')
+      new Option(
+        '--slow-wait-ms <ms>',
+        'waits for a CPU access that last longer are told of, by an event and in the log',
+      )
         .argParser(parseMilliseconds)
         .default(DEFAULT_SLOW_WAIT_MS),
     )

@@ -78,6 +78,9 @@ class Daemon {
         case 1:
           plane_.drop_lease(session, buffer);
           break;
+        case 2:
+          plane_.revoke_lease(session, buffer);
+          break;
         default:
           plane_.put_lease(session, buffer, row());
           std::this_thread::sleep_for(std::chrono::microseconds(200));

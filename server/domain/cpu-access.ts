@@ -148,7 +148,7 @@ export class CpuAccess {
       peer: owner.accessor.peer,
       writes: writes(owner.mode),
       held: owner.stage === 'open' || owner.stage === 'ending',
-      waitsForFences: owner.stage === 'fences',
+      waitsForFences: owner.stage === 'fences' || owner.stage === 'start',
       sinceMs: owner.sinceMs,
     }));
   }
@@ -170,13 +170,7 @@ export class CpuAccess {
       await new Promise<void>((resolve) => {
         attempt.turn = this.arbiter.enter(attempt, writes(attempt.mode), resolve);
       });
-      if (!attempt.abandoned) {
-        attempt.stage = 'fences';
-        await this.fences.untilIdle(attempt.mode, attempt.abort.signal);
-      }
-      if (attempt.abandoned) throw abortReason(attempt.abort.signal);
-      attempt.stage = 'start';
-      await this.memory.beginCpuAccess(attempt.mode);
+      while (!(await this.start(attempt)));
     } catch (error) {
       this.context.tally.waiting -= 1;
       this.forget(attempt);
@@ -184,6 +178,17 @@ export class CpuAccess {
       throw error;
     }
     await this.started(attempt);
+  }
+
+  /** False if fences came in between the wait for them and the START. */
+  private async start(attempt: Attempt): Promise<boolean> {
+    if (!attempt.abandoned) {
+      attempt.stage = 'fences';
+      await this.fences.untilIdle(attempt.mode, attempt.abort.signal);
+    }
+    if (attempt.abandoned) throw abortReason(attempt.abort.signal);
+    attempt.stage = 'start';
+    return this.memory.beginCpuAccess(attempt.mode);
   }
 
   private tellDelay(attempt: Attempt): void {
@@ -268,12 +273,28 @@ export class CpuAccess {
 
   private obstacle(attempt: Attempt): string {
     if (attempt.stage === 'fences') return this.fences.describe(attempt.mode);
-    if (attempt.stage === 'start') return 'DMA_BUF_IOCTL_SYNC START, which has not returned';
+    if (attempt.stage === 'start') return 'the kernel (DMA_BUF_IOCTL_SYNC START has not returned)';
     for (const { owner } of this.arbiter.turns()) {
       if (owner === attempt) break;
-      const does = writes(owner.mode) ? 'writes' : 'reads';
-      return `its turn: session ${owner.accessor.id} of ${describePeer(owner.accessor.peer)} ${does}`;
+      // Readers are in nobody's way but a writer's.
+      if (!writes(owner.mode) && !writes(attempt.mode)) continue;
+      return `its turn: session ${owner.accessor.id} of ${describePeer(owner.accessor.peer)} ${doing(owner)}`;
     }
     return 'its turn';
+  }
+}
+
+function doing({ mode, stage }: Attempt): string {
+  const does = writes(mode) ? 'writes' : 'reads';
+  const wants = writes(mode) ? 'waits to write' : 'waits to read';
+  switch (stage) {
+    case 'open':
+    case 'ending':
+      return does;
+    case 'queue':
+      return wants;
+    case 'fences':
+    case 'start':
+      return `${wants}, for fences`;
   }
 }

@@ -98,7 +98,8 @@ export class Leases {
   end(lease: Lease, how: 'released' | 'revoked', why = leaseEnded(lease, how)): void {
     const { session, buffer } = lease;
     const told = [session.id, ...ownersOf(buffer)];
-    this.outside.table.drop(session.id, buffer.id);
+    if (how === 'revoked') this.outside.table.revoke(session.id, buffer.id);
+    else this.outside.table.drop(session.id, buffer.id);
     this.ledger.removeLease(lease);
     lease.charge.refund();
     this.remember(lease, how);

@@ -44,8 +44,11 @@ export interface Memory {
    * any length of time; rejects when the signal is aborted.
    */
   whenIdle(mode: CpuAccessMode, signal: AbortSignal): Promise<void>;
-  /** DMA_BUF_IOCTL_SYNC START. Once it has begun nothing stops it; if it resolves, an end is owed. */
-  beginCpuAccess(mode: CpuAccessMode): Promise<void>;
+  /**
+   * DMA_BUF_IOCTL_SYNC START, soon: true, and an end is owed, or false since fences have come in, which are to be waited
+   * for first.
+   */
+  beginCpuAccess(mode: CpuAccessMode): Promise<boolean>;
   /** DMA_BUF_IOCTL_SYNC END. */
   endCpuAccess(mode: CpuAccessMode): Promise<void>;
   /** Nobody will be given an fd of it any more: what is kept open only to be handed out is closed. */
@@ -95,6 +98,8 @@ export interface LeaseTable {
   put(sessionId: SessionId, row: LeaseRow): void;
   /** Nothing if there is no such row. */
   drop(sessionId: SessionId, bufferId: BufferId): void;
+  /** The same, and the session is told that somebody else wanted it so. */
+  revoke(sessionId: SessionId, bufferId: BufferId): void;
 }
 
 export type AuditAction =

@@ -6,7 +6,7 @@ import { KernelMemory } from '../heaps/kernel-memory';
 import { encodeFlags } from './answers';
 
 export class LeaseRows implements LeaseTable {
-  constructor(private readonly plane: Pick<FdPlane, 'putLease' | 'dropLease'>) {}
+  constructor(private readonly plane: Pick<FdPlane, 'putLease' | 'dropLease' | 'revokeLease'>) {}
 
   put(sessionId: SessionId, { bufferId, memory, access }: LeaseRow): void {
     if (!(memory instanceof KernelMemory))
@@ -21,5 +21,9 @@ export class LeaseRows implements LeaseTable {
 
   drop(sessionId: SessionId, bufferId: BufferId): void {
     this.plane.dropLease(sessionId, bufferId);
+  }
+
+  revoke(sessionId: SessionId, bufferId: BufferId): void {
+    this.plane.revokeLease(sessionId, bufferId);
   }
 }

@@ -26,6 +26,7 @@ export type KernelCalls = Pick<
   | 'pollNow'
   | 'watchFd'
   | 'syncDmaBuf'
+  | 'beginSync'
   | 'exportSyncFile'
   | 'importSyncFile'
   | 'isHeldElsewhere'
@@ -115,12 +116,22 @@ export class KernelMemory implements Memory {
     await (mode === 'read' ? this.readable : this.writable).ready(signal);
   }
 
-  async beginCpuAccess(mode: CpuAccessMode): Promise<void> {
-    await this.sync(mode, DmaBufSync.START);
+  async beginCpuAccess(mode: CpuAccessMode): Promise<boolean> {
+    if (this.kind === 'memfd') return true;
+    try {
+      return await this.addon.beginSync(this.fd, SYNC_FLAGS[mode]);
+    } catch (error) {
+      throw asAnswer(error, 'beginning the CPU access');
+    }
   }
 
   async endCpuAccess(mode: CpuAccessMode): Promise<void> {
-    await this.sync(mode, DmaBufSync.END);
+    if (this.kind === 'memfd') return;
+    try {
+      await this.addon.syncDmaBuf(this.fd, SYNC_FLAGS[mode] | DmaBufSync.END);
+    } catch (error) {
+      throw asAnswer(error, 'ending the CPU access');
+    }
   }
 
   /** A snapshot of the fences that stand in the way of such an access, as a sync_file that the caller owns. */
@@ -164,17 +175,5 @@ export class KernelMemory implements Memory {
   async close(): Promise<void> {
     this.withdraw();
     await this.addon.closeFd(this.fd);
-  }
-
-  private async sync(mode: CpuAccessMode, phase: number): Promise<void> {
-    if (this.kind === 'memfd') return;
-    try {
-      await this.addon.syncDmaBuf(this.fd, SYNC_FLAGS[mode] | phase);
-    } catch (error) {
-      throw asAnswer(
-        error,
-        `${phase === DmaBufSync.START ? 'beginning' : 'ending'} the CPU access`,
-      );
-    }
   }
 }

@@ -55,7 +55,7 @@ async function findCapabilities(
 async function canSync(page: KernelMemory): Promise<boolean> {
   if (page.kind !== 'dma-buf') return false;
   try {
-    await page.beginCpuAccess('read-write');
+    if (!(await page.beginCpuAccess('read-write'))) return false;
     await page.endCpuAccess('read-write');
     return true;
   } catch {

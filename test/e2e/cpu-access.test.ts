@@ -188,4 +188,108 @@ describe('CPU access', () => {
     await buffer.release();
     await ended;
   });
+
+  /** A write access of another broker that never ends by itself, and the view that it has. */
+  async function insideElsewhere(other: Broker, name: string) {
+    const theirs = await other.open({ name });
+    let kept: Uint8Array = new Uint8Array();
+    let inside = () => {};
+    const entered = new Promise<void>((resolve) => {
+      inside = resolve;
+    });
+    const endless = theirs.access('write', (view) => {
+      kept = view;
+      inside();
+      return new Promise<never>(() => {});
+    });
+    const ended = endless.then(
+      () => null,
+      (error: unknown) => error,
+    );
+    await entered;
+    return { theirs, ended, length: () => kept.length };
+  }
+
+  test('under way ends when the lease is revoked: before the next one is in, its view is detached', async () => {
+    await using other = await connect({ runtimeDirectory: daemon.runtimeDirectory });
+    const revoked: number[] = [];
+    other.on('revoked', ({ id }) => revoked.push(id));
+    const share = await buffer.share({ name: 'access/revoked' });
+    const { theirs, ended, length } = await insideElsewhere(other, 'access/revoked');
+    expect(length()).toBe(SIZE);
+    await share.revoke({ revokeLeases: true });
+    const gone = {
+      code: 'FAILED_PRECONDITION',
+      message: expect.stringMatching(/the lease on buffer \d+ was revoked by whoever granted it/),
+    };
+    expect(await ended).toMatchObject(gone);
+    expect(length()).toBe(0);
+    expect(revoked).toEqual([buffer.id]);
+    await buffer.write(0, Buffer.from('mine again'));
+    await expect(theirs.read(0, 1)).rejects.toMatchObject(gone);
+    await theirs.release();
+  });
+
+  test('under way ends with its session, which keeps nobody out any more', async () => {
+    await using shortLived = await DaemonProcess.start();
+    const { runtimeDirectory } = shortLived;
+    await using owner = await connect({ runtimeDirectory });
+    await using other = await connect({ runtimeDirectory });
+    const shared = await owner.allocate({ sizeBytes: SIZE });
+    await shared.share({ name: 'access/lost' });
+    const { ended, length } = await insideElsewhere(other, 'access/lost');
+    await shortLived.kill();
+    expect(await ended).toMatchObject({ name: 'ConnectionLostError' });
+    expect(length()).toBe(0);
+  });
+
+  test('with a mode or a callback that is none is refused in words of the SDK, also without the daemon', async () => {
+    const callback = () => {};
+    for (const arbitrated of [true, false]) {
+      // @ts-expect-error What a program in JavaScript may say.
+      await expect(buffer.access('rw', callback, { arbitrated })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: 'mode: rw: must be one of read, write, read-write',
+      });
+      // @ts-expect-error The same.
+      await expect(buffer.access('write', undefined, { arbitrated })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: 'callback: undefined: must be a function',
+      });
+    }
+    expect(await accesses()).toEqual([]);
+  });
+
+  test('is waited for as long as was said, and the daemon still says why', async () => {
+    await using other = await connect({ runtimeDirectory: daemon.runtimeDirectory });
+    await buffer.share({ name: 'access/patient' });
+    await insideElsewhere(other, 'access/patient');
+    const before = performance.now();
+    await expect(buffer.read(0, 1, { timeoutMs: 1000 })).rejects.toMatchObject({
+      message: expect.stringMatching(/had waited \d+ ms for its turn: session \d+ .* writes$/),
+    });
+    expect(performance.now() - before).toBeGreaterThanOrEqual(990);
+  });
+
+  test('that is waited for too long is told of: to those who watch, and in the log', async () => {
+    await using impatient = await DaemonProcess.start('--slow-wait-ms', '50');
+    const { runtimeDirectory } = impatient;
+    await using owner = await connect({ runtimeDirectory });
+    await using other = await connect({ runtimeDirectory });
+    const shared = await owner.allocate({ sizeBytes: SIZE });
+    await shared.share({ name: 'access/slow' });
+    await insideElsewhere(other, 'access/slow');
+    await using events = await owner.watch();
+    const waiting = expect(shared.read(0, 1, { timeoutMs: 500 })).rejects.toThrow('had waited');
+    const { type, ...delay } = await events.find((event) => event.type === 'cpu-access-delayed');
+    const obstacle = `its turn: session ${other.sessionId} of pid ${process.pid}`;
+    expect(delay).toMatchObject({
+      bufferId: shared.id,
+      sessionId: owner.sessionId,
+      writes: false,
+      obstacle: expect.stringContaining(obstacle),
+    });
+    expect(impatient.log).toContain('a CPU access is waited for');
+    await waiting;
+  });
 });

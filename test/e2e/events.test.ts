@@ -86,7 +86,7 @@ describe('the daemon’s events', () => {
     expect(await share.revoke({ revokeLeases: true })).toBe(1);
     const event = await events.find(({ type }) => type === 'lease-revoked');
     expect(event).toMatchObject({ bufferId: buffer.id, sessionId: other.sessionId });
-    await expect(opened.read(0, 1)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(opened.read(0, 1)).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
     expect(await broker.grants()).toEqual([]);
   });
 });

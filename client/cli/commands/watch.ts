@@ -6,11 +6,21 @@ import { duration, invocationOf } from '../invocation';
 import { formatBytes } from '../quantities';
 import { printable } from '../table';
 
+const EVENTS = `
+Each line: time, number, session, event, and what it is about. The events:
+  session-opened, session-closed       a client came, or has gone
+  buffer-created, buffer-destroyed     the first lease, and the last reference
+  lease-opened, -released, -revoked    a session's right to a buffer
+  grant-created, grant-ended           a permission for others to open a buffer
+  cpu-access-began, -ended, -delayed   delayed: it has been waited for longer than --slow-wait-ms of the daemon
+Options such as --json are those of dmabufctl itself: see dmabufctl --help.`;
+
 export function addWatchCommand(program: Command): void {
   program
     .command('watch')
     .description('print what happens in the daemon, one line an event')
     .option('--for <duration>', 'stop after this long instead of at Ctrl-C', duration)
+    .addHelpText('after', EVENTS)
     .action(async (options: { for?: number }, command: Command) => {
       const invocation = invocationOf(command);
       using inspector = invocation.inspector();

@@ -33,6 +33,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   add("sizeByLseek", size_by_lseek_binding);
   add("lseek", lseek_binding);
   add("syncDmaBuf", sync_dma_buf_binding);
+  add("beginSync", begin_sync_binding);
   add("exportSyncFile", export_sync_file_binding);
   add("importSyncFile", import_sync_file_binding);
   add("setDmaBufName", set_dma_buf_name_binding);

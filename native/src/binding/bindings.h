@@ -16,6 +16,7 @@ Napi::Value is_held_elsewhere_binding(const Napi::CallbackInfo& info);
 Napi::Value size_by_lseek_binding(const Napi::CallbackInfo& info);
 Napi::Value lseek_binding(const Napi::CallbackInfo& info);
 Napi::Value sync_dma_buf_binding(const Napi::CallbackInfo& info);
+Napi::Value begin_sync_binding(const Napi::CallbackInfo& info);
 Napi::Value export_sync_file_binding(const Napi::CallbackInfo& info);
 Napi::Value import_sync_file_binding(const Napi::CallbackInfo& info);
 Napi::Value set_dma_buf_name_binding(const Napi::CallbackInfo& info);

@@ -59,6 +59,14 @@ Napi::Value sync_dma_buf_binding(const Napi::CallbackInfo& info) {
       [](Napi::Env env, bool) { return env.Undefined(); });
 }
 
+Napi::Value begin_sync_binding(const Napi::CallbackInfo& info) {
+  const SharedFd fd = FdObject::shared(info[0], "fd");
+  const uint64_t direction = to_uint64(info[1], "direction");
+  return PromiseWork<bool>::start(
+      info.Env(), [=] { return begin_sync(fd->get(), direction); },
+      [](Napi::Env env, bool began) { return Napi::Boolean::New(env, began); });
+}
+
 Napi::Value export_sync_file_binding(const Napi::CallbackInfo& info) {
   const SharedFd fd = FdObject::shared(info[0], "fd");
   const uint32_t flags = to_uint32(info[1], "flags");

@@ -78,6 +78,7 @@ Napi::Function FdPlaneObject::define(Napi::Env env) {
       env, "FdPlane",
       {InstanceMethod<&FdPlaneObject::admit>("admit"), InstanceMethod<&FdPlaneObject::dismiss>("dismiss"),
        InstanceMethod<&FdPlaneObject::put_lease>("putLease"), InstanceMethod<&FdPlaneObject::drop_lease>("dropLease"),
+       InstanceMethod<&FdPlaneObject::revoke_lease>("revokeLease"),
        InstanceMethod<&FdPlaneObject::answer>("answer"), InstanceMethod<&FdPlaneObject::take_bookings>("takeBookings"),
        InstanceMethod<&FdPlaneObject::take_arrivals>("takeArrivals"),
        InstanceMethod<&FdPlaneObject::close>("close")});
@@ -136,6 +137,12 @@ void FdPlaneObject::drop_lease(const Napi::CallbackInfo& info) {
   const uint64_t session = to_uint64(info[0], "session");
   const uint64_t buffer_id = to_uint64(info[1], "bufferId");
   if (plane_ != nullptr) plane_->drop_lease(session, buffer_id);
+}
+
+void FdPlaneObject::revoke_lease(const Napi::CallbackInfo& info) {
+  const uint64_t session = to_uint64(info[0], "session");
+  const uint64_t buffer_id = to_uint64(info[1], "bufferId");
+  if (plane_ != nullptr) plane_->revoke_lease(session, buffer_id);
 }
 
 void FdPlaneObject::answer(const Napi::CallbackInfo& info) {

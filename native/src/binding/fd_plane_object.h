@@ -30,6 +30,7 @@ class FdPlaneObject : public Napi::ObjectWrap<FdPlaneObject> {
   void dismiss(const Napi::CallbackInfo& info);
   void put_lease(const Napi::CallbackInfo& info);
   void drop_lease(const Napi::CallbackInfo& info);
+  void revoke_lease(const Napi::CallbackInfo& info);
   void answer(const Napi::CallbackInfo& info);
   Napi::Value take_bookings(const Napi::CallbackInfo& info);
   Napi::Value take_arrivals(const Napi::CallbackInfo& info);

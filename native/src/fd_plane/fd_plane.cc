@@ -98,6 +98,10 @@ void FdPlane::drop_lease(uint64_t session, uint64_t buffer_id) {
   with(session, [&](Session& found) { found.drop(buffer_id); });
 }
 
+void FdPlane::revoke_lease(uint64_t session, uint64_t buffer_id) {
+  with(session, [&](Session& found) { found.revoke(buffer_id); });
+}
+
 void FdPlane::answer(uint64_t session, const AnswerHeader& header, const std::vector<uint8_t>& payload,
                      std::vector<SharedFd> fds) {
   with(session, [&](Session& found) { found.answer(header, payload, std::move(fds)); });

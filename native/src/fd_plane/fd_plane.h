@@ -72,6 +72,8 @@ class FdPlane {
   void dismiss(uint64_t session, uint32_t status, const std::string& reason);
   void put_lease(uint64_t session, uint64_t buffer_id, TableRow row);
   void drop_lease(uint64_t session, uint64_t buffer_id);
+  // The same, and the client is told.
+  void revoke_lease(uint64_t session, uint64_t buffer_id);
   void answer(uint64_t session, const AnswerHeader& header, const std::vector<uint8_t>& payload,
               std::vector<SharedFd> fds);
 

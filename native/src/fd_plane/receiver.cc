@@ -16,7 +16,7 @@
 #include <utility>
 
 #include "dmabufd_fd.h"
-#include "fd_plane/interrupts.h"
+#include "kernel/interrupts.h"
 #include "fd_plane/quiet_thread.h"
 #include "kernel/fd_description.h"
 #include "kernel/system_error.h"

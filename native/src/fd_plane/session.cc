@@ -50,6 +50,12 @@ void Session::dismiss(uint32_t status, const std::string& reason) {
   break_off(reason);
 }
 
+void Session::revoke(uint64_t buffer_id) {
+  if (rows_.erase(buffer_id) == 0) return;
+  const uint64_t wire = htole64(buffer_id);
+  send({DMABUFD_FD_REVOKED, 0, DMABUFD_FD_OK}, &wire, sizeof(wire), {});
+}
+
 void Session::fetch(const Request& request) {
   const std::vector<uint64_t> ids = request.buffer_ids();
   std::vector<dmabufd_fd_buffer> buffers;

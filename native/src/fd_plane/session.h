@@ -56,6 +56,8 @@ class Session {
 
   void put(uint64_t buffer_id, TableRow row) { rows_[buffer_id] = std::move(row); }
   void drop(uint64_t buffer_id) { rows_.erase(buffer_id); }
+  // The same, and says so. There is one row less for each that waits to be said.
+  void revoke(uint64_t buffer_id);
 
   // Admits it: its fds in flight are counted from now on.
   void welcome(const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES], std::shared_ptr<Account> account);

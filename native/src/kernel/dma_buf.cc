@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 
+#include "kernel/interrupts.h"
 #include "kernel/system_error.h"
 
 // Linux 6.0's additions, for headers that are older than the kernel that runs.
@@ -40,6 +41,19 @@ void sync_dma_buf(int fd, uint64_t flags) {
     result = ::ioctl(fd, DMA_BUF_IOCTL_SYNC, &request);
   }
   check(result, "ioctl(DMA_BUF_IOCTL_SYNC)");
+}
+
+bool begin_sync(int fd, uint64_t direction) {
+  const short idle = (direction & DMA_BUF_SYNC_WRITE) != 0 ? POLLOUT : POLLIN;
+  if ((poll_now(fd, idle) & idle) == 0) return false;
+  const Interrupts interrupts;
+  dma_buf_sync request{};
+  request.flags = direction | DMA_BUF_SYNC_START;
+  int result = ::ioctl(fd, DMA_BUF_IOCTL_SYNC, &request);
+  while (result < 0 && errno == EAGAIN) result = ::ioctl(fd, DMA_BUF_IOCTL_SYNC, &request);
+  if (result < 0 && errno == EINTR) return false;
+  check(result, "ioctl(DMA_BUF_IOCTL_SYNC)");
+  return true;
 }
 
 UniqueFd export_sync_file(int fd, uint32_t flags) {

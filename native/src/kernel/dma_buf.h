@@ -18,6 +18,10 @@ int64_t seek(int fd, int64_t offset, int whence);
 // the buffer's fences, without any deadline.
 void sync_dma_buf(int fd, uint64_t flags);
 
+// SYNC START in a direction (DMA_BUF_SYNC_READ, _WRITE) of a buffer without fences in its way. False if there are any: it has
+// then begun nothing, and waited some 10 ms at most, for those that came too late to be polled for.
+bool begin_sync(int fd, uint64_t direction);
+
 // The fences that an access in the direction of `flags` would wait for now, as a sync_file.
 UniqueFd export_sync_file(int fd, uint32_t flags);
 

@@ -1,10 +1,11 @@
 import addon, { type Fd, Poll } from '../../../native';
 import { EXPORTERS, HEAPS } from './dma-bufs';
-import { PAGE, SYSTEM_HEAP } from './kernel-call';
+import { kernelCallOn, PAGE, SYSTEM_HEAP } from './kernel-call';
 import { VgemDevice } from './vgem-device';
 
 const READ = 1;
 const WRITE = 2;
+const RW = 3;
 const START = 0;
 const END = 4;
 
@@ -114,6 +115,32 @@ describe('SYNC START', () => {
     await device.signal(fence);
     await start;
     await addon.syncDmaBuf(fd, END | READ);
+  });
+
+  it('is interrupted by a signal while it waits for a fence', async () => {
+    await using device = await VgemDevice.open();
+    const { handle, fd } = await device.create(PAGE);
+    using _fd = fd;
+    const fence = await device.attach(handle, 'write');
+    expect(kernelCallOn(fd, 'interrupted-start', READ)).toBe('EINTR');
+    await device.signal(fence);
+    expect(kernelCallOn(fd, 'interrupted-start', READ)).toBe('ok');
+  });
+
+  it('by beginSync begins nothing while there are fences in its way, and does not wait for them', async () => {
+    await using device = await VgemDevice.open();
+    const { handle, fd } = await device.create(PAGE);
+    using _fd = fd;
+    const reading = await device.attach(handle, 'read');
+    expect(await addon.beginSync(fd, WRITE)).toBe(false);
+    expect(await addon.beginSync(fd, READ)).toBe(true);
+    await addon.syncDmaBuf(fd, END | READ);
+    await device.signal(reading);
+    const writing = await device.attach(handle, 'write');
+    expect(await addon.beginSync(fd, READ)).toBe(false);
+    await device.signal(writing);
+    expect(await addon.beginSync(fd, RW)).toBe(true);
+    await addon.syncDmaBuf(fd, END | RW);
   });
 
   it('ends when vgem gives its fence up, after 10 s', async () => {

@@ -9,6 +9,7 @@
  *     kernel-call widen PATH dup|fcntl|reopen              O_RDWR out of an O_RDONLY heap buffer   ok ACCMODE
  *     kernel-call widen-memfd                              O_RDWR out of an O_RDONLY memfd         ok ACCMODE
  *     kernel-call zeroed PATH LEN                          every byte of a new heap buffer is 0    ok
+ *     kernel-call interrupted-start FLAGS                  SYNC START on fd 3, a signal 50 ms later      ok
  *
  * Numbers are in any base that strtoull(3) knows.
  */
@@ -17,12 +18,14 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/udmabuf.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static const size_t page = 4096;
@@ -102,6 +105,18 @@ static void answer_zeroed(int fd, size_t length) {
   printf("ok\n");
 }
 
+static void interrupt(int signal) { (void)signal; }
+
+static void start_interrupted(uint64_t direction) {
+  const struct sigaction action = {.sa_handler = interrupt}; /* without SA_RESTART */
+  const struct itimerval soon = {.it_value = {.tv_usec = 50000}};
+  must(sigaction(SIGALRM, &action, NULL), "sigaction");
+  must(setitimer(ITIMER_REAL, &soon, NULL), "setitimer");
+  struct dma_buf_sync sync = {.flags = direction | DMA_BUF_SYNC_START};
+  if (ioctl(3, DMA_BUF_IOCTL_SYNC, &sync) < 0) answer_errno();
+  printf("ok\n");
+}
+
 int main(int argc, char **argv) {
   const char *call = argc > 1 ? argv[1] : "";
   char **arg = argv + 2;
@@ -123,6 +138,8 @@ int main(int argc, char **argv) {
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", memfd);
     answer_widened(must(open(path, O_RDONLY | O_CLOEXEC), path), "reopen");
+  } else if (strcmp(call, "interrupted-start") == 0 && argc == 3) {
+    start_interrupted(number(argv[2]));
   } else if (strcmp(call, "zeroed") == 0 && argc == 4) {
     answer_zeroed(allocate(arg[0], number(arg[1]), 0, O_RDWR | O_CLOEXEC, 0), number(arg[1]));
   } else {

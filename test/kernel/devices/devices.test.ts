@@ -1,6 +1,8 @@
 import { type Broker, connect, type SharedBuffer } from '../../../client';
 import addon, { Poll } from '../../../native';
+import { ClientProcess } from '../../e2e/client-process';
 import { DaemonProcess } from '../../e2e/daemon-process';
+import { eventually } from '../../e2e/slowness';
 import { fdinfo } from '../conformance/dma-bufs';
 import { SYSTEM_HEAP } from '../conformance/kernel-call';
 import { VgemDevice } from '../conformance/vgem-device';
@@ -68,6 +70,7 @@ describe('with real dma-bufs and a device that works on them', () => {
       origin: 'adopted',
       sizeBytes: SIZE,
     });
+    expect(await adopted.size()).toBe(SIZE);
     await adopted.write(0, Buffer.from('drawn'));
     using mapping = addon.map(fd, SIZE, 'read-only');
     const bytes = new Uint8Array(5);
@@ -150,13 +153,35 @@ describe('with real dma-bufs and a device that works on them', () => {
     expect(addon.pollNow(targetFd, Poll.IN)).toBe(Poll.IN);
   });
 
-  test('a client that dies while it waits for a fence leaves nothing', async () => {
+  test('a lease that is given back while its holder waits for a fence ends the wait', async () => {
     const before = await daemon.totals();
     const { buffer, fence } = await busy('write');
     const waiting = buffer.access('read', () => undefined);
-    const ended = expect(waiting).rejects.toMatchObject({ code: expect.any(String) });
+    const ended = expect(waiting).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
     await buffer.release();
     await ended;
+    await device.signal(fence);
+    await daemon.settlesAt(before);
+  });
+
+  test('a client that dies while it waits for a fence leaves nothing', async () => {
+    const before = await daemon.totals();
+    const { buffer, fence } = await busy('write');
+    await buffer.share({ name: 'stuck/frame' });
+    const client = await ClientProcess.start(daemon);
+    await client.tell('open', { name: 'stuck/frame' });
+    const entering = client.tell('enter', { bufferId: buffer.id, mode: 'read' });
+    const gone = expect(entering).rejects.toMatchObject({ code: 'GONE' });
+    await eventually('it waits for the fence', async () => {
+      const [entry] = (await buffer.describe()).cpuAccesses;
+      return entry?.waitsForFences === true ? true : undefined;
+    });
+    await client.kill();
+    await gone;
+    await eventually('nobody waits', async () =>
+      (await daemon.totals()).waiters === 0 ? true : undefined,
+    );
+    await buffer.release();
     await device.signal(fence);
     await daemon.settlesAt(before);
   });

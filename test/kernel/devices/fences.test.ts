@@ -107,6 +107,39 @@ describe.each([
     expect(isSignalled(forWriter)).toBe(true);
   });
 
+  test('that come in as of a device that reads and writes keep everybody waiting', async () => {
+    const { syncFile, finish } = await work('read');
+    await buffer.importFence('read-write', syncFile, { direct });
+    expect(await isIdle('read')).toBe(false);
+    await finish();
+    expect(await isIdle('write')).toBe(true);
+  });
+
+  test('of several that read come out as one sync_file, which signals with the last', async () => {
+    const works = [await work(), await work()] as const;
+    for (const { syncFile } of works) await buffer.importFence('read', syncFile, { direct });
+    const merged = await exported('write');
+    await works[0].finish();
+    expect(isSignalled(merged)).toBe(false);
+    await works[1].finish();
+    expect(isSignalled(merged)).toBe(true);
+  });
+
+  test('are waited for no longer once the caller gives up, and the next waits for them still', async () => {
+    const { syncFile, finish } = await work();
+    await buffer.importFence('write', syncFile, { direct });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const waiting = expect(buffer.waitForFences('read', { direct, signal })).rejects.toMatchObject({
+      code: 'CANCELLED',
+    });
+    controller.abort();
+    await waiting;
+    expect(await isIdle('read')).toBe(false);
+    await finish();
+    expect(await isIdle('read')).toBe(true);
+  });
+
   test('come out as a snapshot: what comes later is not in it', async () => {
     const first = await work();
     await buffer.importFence('write', first.syncFile, { direct });

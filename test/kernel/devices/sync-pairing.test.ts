@@ -31,13 +31,17 @@ describe('every SYNC START has its END of the same direction, in the kernel,', (
     trace.clear();
   });
 
-  /** What was seen in the end; a START is there when the access is. */
+  /** What was seen in the end, in order: accesses came one after the other. */
   async function paired(...modes: AccessMode[]): Promise<void> {
     const expected = modes.flatMap((mode) => [`begin ${mode}`, `end ${mode}`] as const);
     await eventually('the ENDs are there', () =>
       trace.calls().length >= expected.length ? true : undefined,
     );
-    expect([...trace.calls()].sort()).toEqual([...expected].sort());
+    // An END too many would be there by the time that a later access has had its own.
+    await buffer.access('read-write', () => undefined).catch(() => undefined);
+    const calls = trace.calls();
+    const later = calls.length > expected.length ? ['begin read-write', 'end read-write'] : [];
+    expect(calls).toEqual([...expected, ...later]);
   }
 
   async function client(): Promise<ClientProcess> {

@@ -92,6 +92,68 @@ describe('a CPU access', () => {
     expect(shared.memory.log).toEqual(['START write']);
   });
 
+  test('waits again for fences that came in between its wait and START, and owes no END for that', async () => {
+    const shared = await Shared.make();
+    shared.bench.kernel.isStalled = true;
+    const begun = shared.begin(shared.first);
+    await settle();
+    shared.memory.isBusy = true;
+    shared.bench.kernel.resume();
+    await settle();
+    expect(shared.memory.log).toEqual([]);
+    expect(shared.bench.broker.totals()).toMatchObject({ cpuAccesses: 0, waiters: 1 });
+    shared.memory.signalFences();
+    await begun;
+    await shared.end(shared.first);
+    expect(shared.memory.log).toEqual(['START write', 'END write']);
+  });
+
+  test('that is cancelled while it waits again for such fences leaves nothing', async () => {
+    const shared = await Shared.make();
+    shared.bench.kernel.isStalled = true;
+    const cancelled = new AbortController();
+    const waiting = outcome(() => shared.begin(shared.first, cancelled.signal));
+    await settle();
+    shared.memory.isBusy = true;
+    shared.bench.kernel.resume();
+    await settle();
+    cancelled.abort();
+    expect(await waiting).toBe('cancelled');
+    expect(shared.memory.log).toEqual([]);
+    expect(shared.bench.broker.totals()).toMatchObject({ cpuAccesses: 0, waiters: 0 });
+  });
+
+  test('that waits behind a writer who waits itself names the writer, not the readers who are in', async () => {
+    const shared = await Shared.make();
+    const { buffers } = shared.bench.broker;
+    const third = shared.bench.open(3);
+    shared.bench.broker.shares.open(third, { name: 'shared' });
+    await buffers.beginCpuAccess(shared.first, shared.id, 'read', NEVER);
+    const writer = outcome(() => shared.begin(shared.second));
+    const deadline = new AbortController();
+    const reader = refusal(() => buffers.beginCpuAccess(third, shared.id, 'read', deadline.signal));
+    await settle();
+    deadline.abort(new DomainError('deadline-exceeded', 'the deadline was reached'));
+    expect(await reader).toContain(
+      'its turn: session 2 of pid 2 (client2, uid 1000) waits to write',
+    );
+    await shared.end(shared.first);
+    expect(await writer).toBe('ok');
+  });
+
+  test('that waits for one who has its turn and waits for fences says so', async () => {
+    const shared = await Shared.make();
+    shared.memory.isBusy = true;
+    const first = outcome(() => shared.begin(shared.first));
+    const deadline = new AbortController();
+    const second = refusal(() => shared.begin(shared.second, deadline.signal));
+    await settle();
+    deadline.abort(new DomainError('deadline-exceeded', 'the deadline was reached'));
+    expect(await second).toContain('(client1, uid 1000) waits to write, for fences');
+    shared.memory.signalFences();
+    expect(await first).toBe('ok');
+  });
+
   test('that is cancelled while START is under way owes an END, and holds its turn until then', async () => {
     const shared = await Shared.make();
     shared.bench.kernel.isStalled = true;

@@ -95,6 +95,7 @@ export class FakeMemory implements Memory {
   readonly log: string[] = [];
   readonly inside: CpuAccessMode[] = [];
   failNextStart: Error | null = null;
+  failNextEnd: Error | null = null;
   private readonly waiting = new Set<() => void>();
 
   constructor(
@@ -128,9 +129,10 @@ export class FakeMemory implements Memory {
     this.waiting.clear();
   }
 
-  async beginCpuAccess(mode: CpuAccessMode): Promise<void> {
+  async beginCpuAccess(mode: CpuAccessMode): Promise<boolean> {
     if (this.closed) throw new Error('START on closed memory');
     await this.kernel.call();
+    if (this.isBusy) return false;
     if (this.failNextStart !== null) {
       const error = this.failNextStart;
       this.failNextStart = null;
@@ -141,15 +143,23 @@ export class FakeMemory implements Memory {
     if (!alone && !shared) throw new Error(`${mode} while inside: ${this.inside.join()}`);
     this.inside.push(mode);
     this.log.push(`START ${mode}`);
+    return true;
   }
 
   async endCpuAccess(mode: CpuAccessMode): Promise<void> {
     if (this.closed) throw new Error('END on closed memory');
     const at = this.inside.indexOf(mode);
-    if (at < 0) throw new Error(`END ${mode} without a START`);
+    if (at < 0) {
+      // The caller may have nobody to tell of the error, but the log is always looked at.
+      this.log.push(`END ${mode}`);
+      throw new Error(`END ${mode} without a START`);
+    }
     await this.kernel.call();
     this.inside.splice(this.inside.indexOf(mode), 1);
     this.log.push(`END ${mode}`);
+    const error = this.failNextEnd;
+    this.failNextEnd = null;
+    if (error !== null) throw error;
   }
 
   withdraw(): void {
@@ -197,6 +207,8 @@ export class FakeHeap implements Heap {
 
 export class FakeTable implements LeaseTable {
   readonly rows = new Map<string, LeaseRow>();
+  /** The leases whose sessions were told. */
+  readonly revoked: string[] = [];
 
   put(sessionId: SessionId, row: LeaseRow): void {
     this.rows.set(`${sessionId}/${row.bufferId}`, row);
@@ -204,6 +216,11 @@ export class FakeTable implements LeaseTable {
 
   drop(sessionId: SessionId, bufferId: BufferId): void {
     this.rows.delete(`${sessionId}/${bufferId}`);
+  }
+
+  revoke(sessionId: SessionId, bufferId: BufferId): void {
+    this.drop(sessionId, bufferId);
+    this.revoked.push(`${sessionId}/${bufferId}`);
   }
 }
 

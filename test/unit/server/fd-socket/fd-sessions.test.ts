@@ -29,6 +29,8 @@ class FakePlane implements Omit<FdPlane, 'close'> {
 
   dropLease(): void {}
 
+  revokeLease(): void {}
+
   answer(
     session: number,
     { serial }: { serial: number },

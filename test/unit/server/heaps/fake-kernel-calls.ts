@@ -17,6 +17,7 @@ export class FakeKernelCalls implements KernelCalls {
   };
   size: number | SystemError = 4096;
   isHeld = false;
+  isBusyAtStart = false;
   readyEvents = 5;
   failure: SystemError | null = null;
   readonly syncs: number[] = [];
@@ -55,6 +56,11 @@ export class FakeKernelCalls implements KernelCalls {
   async syncDmaBuf(_fd: unknown, flags: number): Promise<void> {
     if (this.failure !== null) throw this.failure;
     this.syncs.push(flags);
+  }
+
+  async beginSync(_fd: unknown, direction: number): Promise<boolean> {
+    await this.syncDmaBuf(_fd, direction);
+    return !this.isBusyAtStart;
   }
 
   exportSyncFile(): FakeFd {

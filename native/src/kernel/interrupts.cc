@@ -1,4 +1,4 @@
-#include "fd_plane/interrupts.h"
+#include "kernel/interrupts.h"
 
 #include <unistd.h>
 

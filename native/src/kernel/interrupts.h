@@ -1,5 +1,5 @@
-// Ends what would sleep for as long as a client likes, as far as a signal can: above all the last close of a socket with
-// SO_LINGER, which gives up waiting at any signal. (Only a fatal one ends a close that waits for a FUSE server.)
+// Ends what would sleep for as long as a client likes, as far as a signal can: the last close of a socket with SO_LINGER, and
+// SYNC START on a dma-buf with fences. (Only a fatal signal ends a close that waits for a FUSE server.)
 #pragma once
 
 #include <ctime>
