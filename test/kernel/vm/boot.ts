@@ -9,6 +9,7 @@ import { mkdir, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { lastLines } from '../../host/last-lines';
+import { projectRoot } from '../../jest-run';
 import { findOrBuildInitramfs } from './initramfs';
 import { createJob, type Job } from './job';
 import type { VmFiles } from './provision';
@@ -31,6 +32,11 @@ export interface VmRun {
   readonly resultsDir?: string | undefined;
   readonly onOutput?: ((chunk: Buffer, stream: 'stdout' | 'stderr') => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * The directory of a Debian system of the VM's own, which then boots systemd; the command runs as a service of it, and sees of
+   * the host only this checkout, read-only, at the same path. By default it is the host's system that the command sees.
+   */
+  readonly systemDir?: string | undefined;
 }
 
 export interface VmResult {
@@ -62,7 +68,8 @@ export async function runInVm(files: VmFiles, run: VmRun): Promise<VmResult> {
       TERM: 'dumb',
       ...run.env,
     },
-    modulesDir: files.kernel.modulesDir,
+    kernelRelease: files.kernel.release,
+    system: run.systemDir === undefined ? null : { projectDir: projectRoot },
   });
   const consoleFile = join(job.directory, 'console.log');
   const resultsDir = run.resultsDir ?? join(job.directory, 'results');
@@ -75,6 +82,9 @@ export async function runInVm(files: VmFiles, run: VmRun): Promise<VmResult> {
     memoryMb: run.memoryMb ?? 2048,
     cpus: run.cpus ?? 2,
     acceleration: run.acceleration ?? accelerationOf(process.env),
+    rootDir: run.systemDir ?? '/',
+    modulesDir: files.kernel.modulesDir,
+    projectDir: run.systemDir === undefined ? null : projectRoot,
     jobDir: job.directory,
     resultsDir: await realpath(resultsDir),
     consoleFile,

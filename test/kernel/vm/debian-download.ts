@@ -82,7 +82,7 @@ function aptOptions(workDir: string, sources: string): string[] {
 }
 
 /** The mirror that this machine takes Debian itself from, where it is a Debian machine. */
-async function debianMirror(signal?: AbortSignal): Promise<string> {
+export async function debianMirror(signal?: AbortSignal): Promise<string> {
   const format = '$(REPO_URI) $(LABEL)';
   const targets = await runTool(
     'apt-get',

@@ -1,5 +1,5 @@
 /**
- * The initramfs that starts the VM: busybox, our two scripts and, uncompressed, the modules that
+ * The initramfs that starts the VM: busybox, our scripts and, uncompressed, the modules that
  * must be there before the host's filesystem is. It is cached under a hash of what goes in.
  */
 import { createHash } from 'node:crypto';
@@ -15,7 +15,7 @@ import type { Kernel } from './kernel';
  * and its dependencies inside the VM costs seconds.
  */
 const modules = ['9pnet_virtio', '9p', 'overlay', 'vgem'];
-const scripts = ['init', 'pid-one'];
+const scripts = ['init', 'pid-one', 'run-command'];
 const toolTimeoutMs = 60_000;
 
 export async function findOrBuildInitramfs(

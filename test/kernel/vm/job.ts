@@ -2,8 +2,8 @@
  * The directory through which the host tells the VM what to run and hears how it ended. The names
  * in it are the contract with init and pid-one:
  *
- *     command.sh, visible-branches, modules-dir      from the host
- *     started, exit-code                             from the VM
+ *     command.sh, visible-branches, kernel-release, project-dir, system      from the host
+ *     started, exit-code                                                     from the VM
  */
 import { existsSync, statSync } from 'node:fs';
 import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
@@ -14,7 +14,9 @@ export interface JobRequest {
   readonly command: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly modulesDir: string;
+  readonly kernelRelease: string;
+  /** The checkout, where the VM has a root of its own, and what is then its process 1. Null: the host's root, and none. */
+  readonly system: { readonly projectDir: string } | null;
 }
 
 export interface Job extends AsyncDisposable {
@@ -32,10 +34,12 @@ export async function createJob(request: JobRequest): Promise<Job> {
   const cwd = await realpath(request.cwd);
   const directory = await mkdtemp(join(tmpdir(), 'dmabufd-vm-'));
   const path = (name: string) => join(directory, name);
-  const branches = visibleBranches([cwd, process.execPath]);
+  const branches = request.system === null ? visibleBranches([cwd, process.execPath]) : [];
   await writeFile(path('command.sh'), commandScript(request.command, cwd, request.env));
   await writeFile(path('visible-branches'), branches.map((branch) => `${branch}\n`).join(''));
-  await writeFile(path('modules-dir'), `${request.modulesDir}\n`);
+  await writeFile(path('kernel-release'), `${request.kernelRelease}\n`);
+  await writeFile(path('project-dir'), `${request.system?.projectDir ?? ''}\n`);
+  await writeFile(path('system'), `${request.system === null ? '' : 'systemd'}\n`);
   return {
     directory,
     startedMs: () => statSync(path('started'), { throwIfNoEntry: false })?.mtimeMs,

@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { positiveInteger } from '../../host/command-line';
 import { runInVm } from './boot';
 import { provision } from './provision';
+import { findOrMakeSystem } from './system';
 
 /** As `env` and `timeout` do: the failure is ours and not the command's. */
 const ownFailure = 125;
@@ -17,6 +18,7 @@ interface Options {
   readonly timeout: number;
   readonly results?: string;
   readonly console?: true;
+  readonly systemd?: true;
 }
 
 async function run(command: string[], options: Options): Promise<void> {
@@ -37,7 +39,11 @@ async function run(command: string[], options: Options): Promise<void> {
       return;
     }
     say(`booting Debian ${provided.files.kernel.release} in QEMU`);
+    const systemDir = options.systemd
+      ? await findOrMakeSystem(provided.files.cacheDir, say, abort.signal)
+      : undefined;
     const result = await runInVm(provided.files, {
+      systemDir,
       command,
       memoryMb: options.memory,
       cpus: options.cpus,
@@ -67,6 +73,10 @@ new Command('vm')
   .option('--cpus <count>', 'processors of the VM', positiveInteger, 2)
   .option('--timeout <seconds>', 'most that all of it may take', positiveInteger, 600)
   .option('--results <directory>', 'host directory to see, writable, at /results')
+  .option(
+    '--systemd',
+    'a Debian 13 system of the VM’s own, with systemd: of this machine the command sees this checkout only',
+  )
   .option('--console', 'show the warnings of the VM’s kernel at the end')
   .passThroughOptions()
   .action(run)

@@ -7,6 +7,10 @@ export interface Machine {
   readonly cpus: number;
   readonly acceleration: Acceleration;
   /** Host directories, by the name that init mounts them under. */
+  readonly rootDir: string;
+  readonly modulesDir: string;
+  /** Null where it is below the root. */
+  readonly projectDir: string | null;
   readonly jobDir: string;
   readonly resultsDir: string;
   readonly consoleFile: string;
@@ -53,7 +57,11 @@ export function qemuArguments(machine: Machine): string[] {
     ['-initrd', machine.initramfs],
     ['-append', kernelCommandLine],
     ['-serial', `file:${machine.consoleFile}`],
-    sharedDirectory('host', '/', 'readonly=on'),
+    sharedDirectory('host', machine.rootDir, 'readonly=on'),
+    sharedDirectory('modules', machine.modulesDir, 'readonly=on'),
+    machine.projectDir === null
+      ? []
+      : sharedDirectory('project', machine.projectDir, 'readonly=on'),
     sharedDirectory('job', machine.jobDir),
     sharedDirectory('results', machine.resultsDir),
     ['-device', 'virtio-serial-pci'],
