@@ -4,15 +4,18 @@
  *
  * Unit, native and e2e tests run on this machine, whatever it has; then the native ones once more with sanitizers
  * (test/sanitize), and each fuzz target for some seconds (test/fuzz). The kernel tests, and the e2e tests once more, run in
- * a VM with a stock kernel that has real dma-bufs (test/kernel). What all that needs is got while the others run.
+ * a VM with a stock kernel that has real dma-bufs (test/kernel), the service tests in one with a Debian system of its own and
+ * systemd. What all that needs is got while the others run.
  */
 import { parseArgs } from 'node:util';
 import { type Clang, findOrInstallClang } from './fuzz/clang';
 import { fuzzAll } from './fuzz/run-targets';
 import { TARGETS } from './fuzz/targets';
+import { cacheDirectory } from './host/cache-directory';
 import { add, type Counts, NO_TESTS, runJest } from './jest-run';
-import { runKernelTests } from './kernel/run-in-vm';
+import { runKernelTests, runServiceTests } from './kernel/run-in-vm';
 import { type Provision, provision } from './kernel/vm/provision';
+import { findOrMakeSystem } from './kernel/vm/system';
 import { runSanitized } from './sanitize/run';
 
 const FUZZ_SECONDS = 10;
@@ -22,7 +25,8 @@ const HELP = `usage: npm test [-- OPTIONS]
 
 Runs the unit, native and e2e tests on this machine, the native tests with sanitizers, each fuzz target for
 ${FUZZ_SECONDS} seconds, then the kernel tests and the e2e tests in a VM with a stock Debian 13 kernel (QEMU, without
-KVM). As root on Debian it gets clang, QEMU and the kernel by itself.
+KVM), and those of the service on a Debian 13 system with systemd. As root on Debian it gets clang, QEMU, the kernel and the
+system by itself.
 
   --no-vm          leave the VM out; its tests count as skipped
   --forbid-skips   a skipped test is a failure (also: DMABUFD_FORBID_SKIPS=1)
@@ -71,6 +75,18 @@ async function testOnKernel(vm: Promise<Provision>): Promise<Counts> {
   return runKernelTests(readiness.files, say);
 }
 
+/** A system of the VM's own can be made by root only; who is not may have one in the cache. */
+async function testAsService(vm: Promise<Provision>, system: Promise<string>): Promise<Counts> {
+  const readiness = await vm;
+  const [made] = await Promise.allSettled([system]);
+  if (readiness.ready && made.status === 'fulfilled') {
+    return runServiceTests(readiness.files, made.value, say);
+  }
+  const reason = made.status === 'rejected' ? String(made.reason) : 'there is no VM';
+  say(`service tests skipped: ${reason}. To enable them: run as root on Debian`);
+  return { ...NO_TESTS, skipped: 1 };
+}
+
 async function main(): Promise<number> {
   const options = parseOptions();
   if (options === null) {
@@ -81,13 +97,18 @@ async function main(): Promise<number> {
   // One after the other, since apt lets in one at a time. A failure of the VM's is reported where it is awaited, and not
   // before the other tests have had their turn.
   const clang = Promise.allSettled([vm]).then(() => findOrInstallClang(say));
+  const system = Promise.allSettled([clang]).then(() =>
+    vm === null ? '' : findOrMakeSystem(cacheDirectory(), say),
+  );
+  system.catch(() => undefined);
   let counts = await runJest(['unit', 'native', 'e2e']);
   counts = add(counts, await runSanitized(RACE_SECONDS, say));
   counts = add(counts, await fuzzShortly(clang));
   if (vm === null) {
-    say('kernel tests skipped: --no-vm');
-    counts = add(counts, { ...NO_TESTS, skipped: 1 });
+    say('kernel and service tests skipped: --no-vm');
+    counts = add(counts, { ...NO_TESTS, skipped: 2 });
   } else {
+    counts = add(counts, await testAsService(vm, system));
     counts = add(counts, await testOnKernel(vm));
   }
   process.stdout.write(

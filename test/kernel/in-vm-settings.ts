@@ -10,3 +10,6 @@ export const REPORT_NAME = 'report.json';
 
 /** How much longer than usual everything may take: JIT-compiled code runs tens of times slower when emulated. */
 export const SLOWNESS = 20;
+
+/** Where the Debian package is built for the VM to install. */
+export const PACKAGE_DIRECTORY = join(projectRoot, 'dist', 'test', 'kernel', 'package');

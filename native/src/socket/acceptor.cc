@@ -8,6 +8,13 @@
 namespace dmabufd {
 namespace {
 
+// A listener that a service manager made is a blocking one.
+UniqueFd non_blocking(UniqueFd listener) {
+  const int flags = check(::fcntl(listener.get(), F_GETFL), "fcntl(F_GETFL)");
+  check(::fcntl(listener.get(), F_SETFL, flags | O_NONBLOCK), "fcntl(F_SETFL)");
+  return listener;
+}
+
 UniqueFd open_spare() { return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 int accept_connection(int listener) {
@@ -16,7 +23,7 @@ int accept_connection(int listener) {
 
 }  // namespace
 
-Acceptor::Acceptor(UniqueFd listener) : listener_(std::move(listener)), spare_(open_spare()) {}
+Acceptor::Acceptor(UniqueFd listener) : listener_(non_blocking(std::move(listener))), spare_(open_spare()) {}
 
 UniqueFd Acceptor::accept() {
   for (;;) {

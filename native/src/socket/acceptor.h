@@ -8,6 +8,7 @@ namespace dmabufd {
 
 class Acceptor {
  public:
+  // Makes the listener a non-blocking one, for whoever else has it, too.
   explicit Acceptor(UniqueFd listener);
 
   int listener() const { return listener_.get(); }

@@ -14,6 +14,16 @@ describe('under a service manager, the daemon', () => {
     expect(notified).toEqual({ STATUS: '1 session, 1 buffer (1.0 MiB)' });
   });
 
+  test('never waits for the next who connects: blocking sockets are what service managers give', async () => {
+    await using managed = await ManagedDaemon.start();
+    const limits = { timeoutMs: patience(5_000) };
+    const { runtimeDirectory } = managed;
+    await using broker = await connect({ runtimeDirectory, ...limits });
+    await using buffer = await broker.allocate({ sizeBytes: 4096 }, limits);
+    await buffer.write(0, Buffer.from('fetched'), limits);
+    expect(Buffer.from(await buffer.read(0, 7, limits)).toString()).toBe('fetched');
+  });
+
   test('serves the sockets that it was given, and leaves them when it ends', async () => {
     await using managed = await ManagedDaemon.start();
     managed.hold();

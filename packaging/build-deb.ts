@@ -1,0 +1,204 @@
+/**
+ * `npm run deb`: builds dmabufd_VERSION_ARCH.deb from what `npm ci` has built. It needs Debian's nodejs at run time, and holds what
+ * runs: no compiler, no sources, no development dependencies.
+ *
+ *     /usr/lib/dmabufd                 the program as npm lays it out, its modules and its addon
+ *     /usr/bin                         dmabufd, dmabufctl
+ *     /usr/lib/systemd, …/udev, …      units, user and group, rule for the heaps
+ *     /etc/dmabufd/policy.yaml         the policy, to be edited
+ *     /usr/share/man, /usr/share/doc
+ */
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { gzipSync } from 'node:zlib';
+
+const PROJECT = resolve(__dirname, '..', '..');
+const APP = 'usr/lib/dmabufd';
+/** Debian's names of node's architectures. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
+const FOLDERS = ['client', 'native', 'proto', 'server'];
+/** Of the modules: what no program loads. */
+const NOT_LOADED =
+  /\.(d\.[cm]?ts|[cm]?ts|map|md|markdown|flow|proto\.bak)$|^(LICENSE|license|CHANGELOG|\.npmignore)$/;
+const NOT_NEEDED = ['@types', 'node-addon-api', '.bin', '.package-lock.json'];
+
+const HELP = `usage: npm run deb [-- --out DIRECTORY]
+
+Builds dmabufd_VERSION_ARCH.deb in DIRECTORY (default: the current one) of what npm ci has built, for this machine's
+architecture. Needs dpkg-deb, strip and npm.
+`;
+
+interface Manifest {
+  readonly version: string;
+  readonly description: string;
+}
+
+class Tree {
+  readonly path = mkdtempSync(join(tmpdir(), 'dmabufd-deb-'));
+
+  join(path: string): string {
+    const full = join(this.path, path);
+    mkdirSync(dirname(full), { recursive: true });
+    return full;
+  }
+
+  copy(from: string, to: string, mode = 0o644): void {
+    cpSync(join(PROJECT, from), this.join(to));
+    chmodSync(join(this.path, to), mode);
+  }
+
+  write(to: string, text: string | Buffer, mode = 0o644): void {
+    writeFileSync(this.join(to), text, { mode });
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+function run(program: string, args: readonly string[], cwd = PROJECT): string {
+  return execFileSync(program, args, {
+    cwd,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+/** Files below a directory, deepest directories last. */
+function filesBelow(directory: string): string[] {
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(directory, entry.name);
+    return entry.isDirectory() ? filesBelow(path) : [path];
+  });
+}
+
+function addProgram(tree: Tree): void {
+  for (const folder of FOLDERS) {
+    cpSync(join(PROJECT, 'dist', folder), tree.join(`${APP}/dist/${folder}`), {
+      recursive: true,
+      filter: (path) => !NOT_LOADED.test(path),
+    });
+  }
+  cpSync(join(PROJECT, 'proto'), tree.join(`${APP}/proto`), {
+    recursive: true,
+    filter: (path) => statSync(path).isDirectory() || path.endsWith('.proto'),
+  });
+  const addon = `${APP}/native/build/Release/dmabufd.node`;
+  tree.copy('native/build/Release/dmabufd.node', addon);
+  run('strip', ['--strip-unneeded', join(tree.path, addon)]);
+  for (const file of ['package.json', 'package-lock.json']) tree.copy(file, `${APP}/${file}`);
+  const omit = ['dev', 'peer', 'optional'].map((kind) => `--omit=${kind}`);
+  run(
+    'npm',
+    ['ci', ...omit, '--ignore-scripts', '--no-audit', '--no-fund', '--silent'],
+    join(tree.path, APP),
+  );
+  rmSync(join(tree.path, APP, 'package-lock.json'));
+  pruneModules(join(tree.path, APP, 'node_modules'));
+  for (const [name, main] of [
+    ['dmabufd', 'server/main.js'],
+    ['dmabufctl', 'client/cli/main.js'],
+  ]) {
+    chmodSync(join(tree.path, APP, 'dist', main ?? ''), 0o755);
+    symlinkSync(`../lib/dmabufd/dist/${main}`, tree.join(`usr/bin/${name}`));
+  }
+}
+
+/** Leaves each module's licence: what is distributed says whose it is. */
+function pruneModules(modules: string): void {
+  for (const name of NOT_NEEDED) rmSync(join(modules, name), { recursive: true, force: true });
+  for (const path of filesBelow(modules)) if (NOT_LOADED.test(path)) rmSync(path);
+}
+
+function addService(tree: Tree): void {
+  for (const unit of ['dmabufd.service', 'dmabufd.socket']) {
+    tree.copy(`systemd/${unit}`, `usr/lib/systemd/system/${unit}`);
+  }
+  tree.copy('systemd/dmabufd.sysusers', 'usr/lib/sysusers.d/dmabufd.conf');
+  tree.copy('systemd/dmabufd.tmpfiles', 'usr/lib/tmpfiles.d/dmabufd.conf');
+  tree.copy('systemd/60-dmabufd.rules', 'usr/lib/udev/rules.d/60-dmabufd.rules');
+  tree.copy('packaging/policy.yaml', 'etc/dmabufd/policy.yaml');
+}
+
+function addDocuments(tree: Tree): void {
+  for (const page of readdirSync(join(PROJECT, 'docs', 'man'))) {
+    const section = page.slice(page.lastIndexOf('.') + 1);
+    const text = readFileSync(join(PROJECT, 'docs', 'man', page));
+    tree.write(`usr/share/man/man${section}/${page}.gz`, gzipSync(text, { level: 9 }));
+  }
+  tree.copy('LICENSE', 'usr/share/doc/dmabufd/copyright');
+}
+
+function addControl(tree: Tree, { version, description }: Manifest, architecture: string): void {
+  const installed = filesBelow(tree.path);
+  const kibibytes = installed.reduce((sum, path) => sum + Math.ceil(statSync(path).size / 1024), 0);
+  const sums = run('md5sum', installed.map((path) => relative(tree.path, path)).sort(), tree.path);
+  const fields = {
+    Package: 'dmabufd',
+    Version: version,
+    Architecture: architecture,
+    Maintainer: 'dmabufd maintainers <maintainers@dmabufd.invalid>',
+    'Installed-Size': String(kibibytes),
+    Depends: 'nodejs (>= 20), libc6 (>= 2.36), libstdc++6',
+    Recommends: 'systemd',
+    Section: 'video',
+    Priority: 'optional',
+    Description: `${description}\n Clients get the buffers' file descriptors over a Unix socket, and speak gRPC for everything else.`,
+  };
+  const control = Object.entries(fields).map(([name, value]) => `${name}: ${value}\n`);
+  tree.write('DEBIAN/control', control.join(''));
+  tree.write('DEBIAN/md5sums', sums);
+  tree.write('DEBIAN/conffiles', '/etc/dmabufd/policy.yaml\n');
+  for (const script of ['postinst', 'prerm', 'postrm']) {
+    tree.copy(`packaging/maintainer/${script}`, `DEBIAN/${script}`, 0o755);
+  }
+}
+
+function main(): void {
+  const { values } = parseArgs({
+    options: { out: { type: 'string', default: '.' }, help: { type: 'boolean', default: false } },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const architecture = ARCHITECTURES[process.arch];
+  if (architecture === undefined)
+    throw new Error(`no Debian architecture is known for ${process.arch}`);
+  const manifest: Manifest = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8'));
+  const tree = new Tree();
+  try {
+    addProgram(tree);
+    addService(tree);
+    addDocuments(tree);
+    addControl(tree, manifest, architecture);
+    chmodSync(tree.path, 0o755);
+    const name = `dmabufd_${manifest.version}_${architecture}.deb`;
+    run('dpkg-deb', ['--root-owner-group', '--build', tree.path, `${tree.path}.deb`]);
+    mkdirSync(values.out, { recursive: true });
+    const file = resolve(values.out, name);
+    cpSync(`${tree.path}.deb`, `${file}.partial`);
+    renameSync(`${file}.partial`, file);
+    rmSync(`${tree.path}.deb`);
+    process.stdout.write(`${file}\n`);
+  } finally {
+    tree.remove();
+  }
+}
+
+main();

@@ -1,0 +1,175 @@
+import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect } from '../../../client';
+import { eventually, patience } from '../../e2e/slowness';
+import { PACKAGE_DIRECTORY } from '../in-vm-settings';
+import { isActive, property, shell, tryShell } from './shell';
+
+const RUNTIME_DIRECTORY = '/run/dmabufd';
+const POLICY = '/etc/dmabufd/policy.yaml';
+
+function packageFile(): string {
+  const [name = ''] = readdirSync(PACKAGE_DIRECTORY).filter((file) => file.endsWith('.deb'));
+  return join(PACKAGE_DIRECTORY, name);
+}
+
+/** Everything of the system that a package could leave something in. */
+function systemFiles(): string[] {
+  const places = '/etc /usr /var/lib /run/dmabufd /run/systemd/transient';
+  const ignored = [
+    '/var/lib/dpkg',
+    '/var/lib/apt',
+    '/var/lib/systemd',
+    '/usr/share/mime',
+    '/etc/.pwd.lock',
+  ];
+  const found = tryShell(`find ${places} -xdev -not -type d 2>/dev/null`).output.trim().split('\n');
+  // The lists of users are changed back, but with backups beside them.
+  const isBackup = (path: string) =>
+    /^\/etc\/(passwd|group|shadow|gshadow|subuid|subgid)-$/.test(path);
+  return found
+    .filter((path) => !isBackup(path) && !ignored.some((place) => path.startsWith(place)))
+    .sort();
+}
+
+/** 0 while there is none. */
+const pidOf = () => Number(property('MainPID'));
+
+describe('the package, on a Debian 13 system with systemd', () => {
+  let before: string[] = [];
+
+  beforeAll(() => {
+    before = systemFiles();
+    shell(`apt-get install --yes ${packageFile()}`);
+  }, patience(30_000));
+
+  test('starts a broker that takes root for an administrator and has real dma-bufs', async () => {
+    await isActive();
+    const heaps: unknown = JSON.parse(shell('dmabufctl --json heaps'));
+    expect(heaps).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          name: 'system',
+          memory: 'dma-buf',
+          isDefault: true,
+          unavailableReason: null,
+        }),
+        expect.objectContaining({ name: 'udmabuf', memory: 'dma-buf', unavailableReason: null }),
+      ]),
+    );
+    await using broker = await connect({
+      runtimeDirectory: RUNTIME_DIRECTORY,
+      timeoutMs: patience(),
+    });
+    const frame = await broker.allocate({ sizeBytes: 2 ** 20 });
+    await frame.write(0, Buffer.from('of a service'));
+    expect(Buffer.from(await frame.read(0, 12)).toString()).toBe('of a service');
+    await eventually('systemctl says how it does', () =>
+      property('StatusText').startsWith('1 session, 1 buffer (1.0 MiB)') ? true : undefined,
+    );
+  });
+
+  test('runs without root and without any capability, and is as confined as it still works', () => {
+    const status = shell(`cat /proc/${pidOf()}/status`);
+    const uid = shell('id -u dmabufd');
+    expect(status).toMatch(new RegExp(`^Uid:\\t${uid}\\t${uid}\\t${uid}\\t${uid}$`, 'm'));
+    expect(status).toMatch(/^CapEff:\t0+$/m);
+    expect(status).toMatch(/^CapBnd:\t0+$/m);
+    expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+    const [, exposure] =
+      /exposure level for dmabufd\.service: ([\d.]+)/.exec(
+        shell('systemd-analyze security --no-pager dmabufd.service'),
+      ) ?? [];
+    process.stdout.write(`systemd-analyze security: ${exposure}\n`);
+    expect(Number(exposure)).toBeLessThanOrEqual(2);
+  });
+
+  test('takes little room', () => {
+    const kibibytes = Number(
+      shell("dpkg-query --status dmabufd | sed -n 's/^Installed-Size: //p'"),
+    );
+    process.stdout.write(
+      `the package: ${(statSync(packageFile()).size / 2 ** 20).toFixed(1)} MiB, installed ${(kibibytes / 1024).toFixed(1)} MiB\n`,
+    );
+    expect(kibibytes).toBeLessThan(16 * 1024);
+    expect(shell('find /usr/lib/dmabufd -name "*.ts" -o -name "*.cc" -o -name typescript')).toBe(
+      '',
+    );
+  });
+
+  test('has man pages that say every option', () => {
+    for (const [program, section] of [
+      ['dmabufd', 8],
+      ['dmabufctl', 1],
+    ] as const) {
+      const page = shell(`zcat /usr/share/man/man${section}/${program}.${section}.gz`);
+      const options = shell(`${program} --help`).match(/--[a-z][a-z-]+/g) ?? [];
+      for (const option of new Set(options)) {
+        if (['--help', '--version'].includes(option)) continue;
+        // A word of mdoc: `Fl -json` is --json.
+        expect(page).toMatch(new RegExp(`Fl ${option.slice(1)}\\b`));
+      }
+    }
+  });
+
+  test('connects whoever is in the group dmabuf, and nobody else', () => {
+    shell('useradd --groups dmabuf member; useradd outsider');
+    expect(tryShell('runuser -u member -- dmabufctl heaps').code).toBe(0);
+    const refused = tryShell('runuser -u outsider -- dmabufctl heaps');
+    expect(refused.code).toBe(5);
+    expect(refused.output).toContain('this user may not connect to /run/dmabufd/control.sock');
+    shell('userdel member; userdel outsider');
+  });
+
+  test('is started by the first who connects', async () => {
+    shell('systemctl stop dmabufd.service');
+    expect(property('ActiveState')).toBe('inactive');
+    expect(shell('dmabufctl status')).toContain('dmabufd');
+    expect(property('ActiveState')).toBe('active');
+  });
+
+  test('is started again when it is killed, and nobody who connects meanwhile is refused', async () => {
+    const pid = pidOf();
+    shell('systemctl kill --signal=KILL dmabufd.service');
+    shell('dmabufctl heaps');
+    await isActive();
+    expect(pidOf()).not.toBe(pid);
+  });
+
+  test('is killed and started again by the watchdog when it hangs', async () => {
+    const dropIn = '/run/systemd/system/dmabufd.service.d';
+    shell(
+      `mkdir -p ${dropIn} && printf '[Service]\\nWatchdogSec=4\\nWatchdogSignal=SIGKILL\\n' >${dropIn}/watchdog.conf`,
+    );
+    shell('systemctl daemon-reload && systemctl restart dmabufd.service');
+    const pid = pidOf();
+    shell('systemctl kill --signal=STOP dmabufd.service');
+    await eventually('another process', () =>
+      pidOf() !== pid && pidOf() !== 0 ? true : undefined,
+    );
+    await isActive();
+    expect(shell('journalctl --unit=dmabufd.service --output=cat')).toContain('Watchdog timeout');
+    rmSync(dropIn, { recursive: true });
+    shell('systemctl daemon-reload && systemctl restart dmabufd.service');
+  });
+
+  test('takes another policy when it is reloaded, and refuses a wrong one aloud', () => {
+    const pid = pidOf();
+    writeFileSync(POLICY, 'version: 1\nrules: []\ndefault: deny\n');
+    shell('systemctl reload dmabufd.service');
+    expect(shell('dmabufctl policy explain --uid 12345')).toContain('deny');
+    writeFileSync(POLICY, 'version: 1\nrules: []\ndefault: sometimes\n');
+    expect(tryShell('systemctl reload dmabufd.service').code).not.toBe(0);
+    expect(shell('journalctl --unit=dmabufd.service --output=cat')).toContain(
+      `${POLICY}:3: default`,
+    );
+    expect(shell('dmabufctl policy explain --uid 12345')).toContain('deny');
+    expect(pidOf()).toBe(pid);
+  });
+
+  test('leaves nothing when it is purged', () => {
+    shell('apt-get purge --yes dmabufd');
+    expect(property('LoadState')).toBe('not-found');
+    expect(systemFiles()).toEqual(before);
+  });
+});
