@@ -17,6 +17,7 @@ import { loadContract, SESSION_METADATA_KEY } from '../proto';
 import { type CallLimits, endOfMany, timedOut, waitWithin } from './call-limits';
 import { onceQueued } from './connect-queue';
 import { ConnectionLostError, DmabufdError, errorOfCall } from './errors';
+import { Turns } from './turns';
 
 /** One rpc: what goes in, and what comes out. The other two types are the daemon's side of it. */
 type Method<Request, Response> = Pick<
@@ -26,6 +27,12 @@ type Method<Request, Response> = Pick<
 
 /** Eleven days: with grpc-js's jitter still below the longest timer, 2^31 ms. */
 const NEVER_MS = 1e9;
+
+/**
+ * The daemon takes 128 calls of a connection at once. Those that wait leave some to the others, above all to those that end what is
+ * waited for.
+ */
+const MOST_WAITS = 96;
 
 const CHANNEL_OPTIONS: ChannelOptions = {
   // A subchannel that is shared with an earlier session's channel would share its backoff after a restart.
@@ -60,6 +67,7 @@ export class ControlConnection {
   readonly #address: string;
   readonly #metadata = new Metadata();
   readonly #closing = endOfMany();
+  readonly #waits = new Turns(MOST_WAITS);
   #client: Client;
 
   /** Connects with the first call. `token` is what WELCOME carried; null for calls that need no session. */
@@ -79,6 +87,20 @@ export class ControlConnection {
   ): Promise<Response> {
     const what = nameOf(method);
     return onceQueued(limits, what, () => this.#call(method, request, limits, what));
+  }
+
+  /** The same for one that the daemon may answer late, since it waits for others. */
+  async callThatWaits<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    limits: CallLimits,
+  ): Promise<Response> {
+    const leave = await this.#waits.enter(limits, nameOf(method), [this.closed]);
+    try {
+      return await this.call(method, request, limits);
+    } finally {
+      leave();
+    }
   }
 
   /** Opens a stream and waits for its header, which says that it has begun. It has no deadline after that. */

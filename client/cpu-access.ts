@@ -104,7 +104,7 @@ function arbitrated(lease: Lease, mode: AccessMode): Bracket {
       const { BeginCpuAccess } = control.methods.accesses;
       const request = { bufferId: lease.id, mode: MODE_NAMES[mode] };
       try {
-        await control.call(BeginCpuAccess, request, limits);
+        await control.callThatWaits(BeginCpuAccess, request, limits);
       } catch (error) {
         // The daemon may have begun it in the moment in which this side gave up.
         if (gaveUp(error)) await endArbitrated(control, lease.id).catch(() => {});
@@ -126,7 +126,7 @@ async function endArbitrated(control: ControlConnection, bufferId: number): Prom
 function gaveUp(error: unknown): boolean {
   return (
     error instanceof DmabufdError &&
-    (error.code === 'CANCELLED' || error.code === 'DEADLINE_EXCEEDED')
+    ['CANCELLED', 'DEADLINE_EXCEEDED', 'UNAVAILABLE'].includes(error.code)
   );
 }
 
@@ -135,15 +135,27 @@ async function direct(lease: Lease, mode: AccessMode, limits: CallLimits): Promi
   if (lease.description.memory !== 'dma-buf') {
     return { begin: () => Promise.resolve(), end: () => Promise.resolve() };
   }
-  const fd = await lease.fd(limits);
   const flags = MODE_FLAGS[mode];
+  // Of its own, so that the END that is owed can be said whatever becomes of the lease.
+  const fd = (await lease.fd(limits)).duplicate();
   return {
     begin: async (remaining) => {
-      // SYNC START would wait for fences, too, but without a deadline. Some may come in between.
-      do await fencesOf(lease, fd, mode, remaining);
-      while (!(await lease.port.beginSync(fd, flags)));
+      try {
+        // SYNC START would wait for fences, too, but without a deadline. Some may come in between.
+        do await fencesOf(lease, fd, mode, remaining);
+        while (!(await lease.port.beginSync(fd, flags)));
+      } catch (error) {
+        fd.close();
+        throw error;
+      }
     },
-    end: () => lease.port.syncDmaBuf(fd, flags | DmaBufSync.END),
+    end: async () => {
+      try {
+        await lease.port.syncDmaBuf(fd, flags | DmaBufSync.END);
+      } finally {
+        fd.close();
+      }
+    },
   };
 }
 

@@ -30,7 +30,7 @@ export async function waitForFences(
   lease.requireLive();
   const { control } = lease.session;
   const request = { bufferId: lease.id, mode: MODE_NAMES[mode] };
-  await control.call(control.methods.accesses.WaitForFences, request, limits);
+  await control.callThatWaits(control.methods.accesses.WaitForFences, request, limits);
 }
 
 /** A snapshot of the fences that stand in the way of such an access, as a sync_file of the caller's. */

@@ -1,13 +1,17 @@
 /**
- * The order of CPU accesses to one buffer within this process. The daemon takes one access of a session to a
- * buffer at a time and refuses a second, so they queue here, first come first served.
+ * A queue, first come first served. The CPU accesses of this process to one buffer queue in one, because the daemon takes one of a
+ * session at a time and refuses a second; and calls that may wait for long, so that they leave room to others.
  */
 import { type CallLimits, waitWithin } from './call-limits';
 
-/** A queue for one. */
+/** A queue for so many at once. */
 export class Turns {
-  #taken = false;
+  #free: number;
   #waiting: (() => void)[] = [];
+
+  constructor(atOnce = 1) {
+    this.#free = atOnce;
+  }
 
   /** Waits for the turn. The caller calls what it resolves to, once, when it is done. */
   async enter(
@@ -20,8 +24,8 @@ export class Turns {
       what,
       signals,
       start: (resolve) => {
-        if (!this.#taken) {
-          this.#taken = true;
+        if (this.#free > 0) {
+          this.#free -= 1;
           resolve();
           return () => {};
         }
@@ -37,7 +41,7 @@ export class Turns {
       if (left) return;
       left = true;
       const next = this.#waiting.shift();
-      if (next === undefined) this.#taken = false;
+      if (next === undefined) this.#free += 1;
       else next();
     };
   }

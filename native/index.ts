@@ -188,6 +188,8 @@ export type FdPlaneArrival =
 export interface FdPlaneOptions {
   /** A listening SOCK_SEQPACKET socket. The plane takes it over: this Fd is closed when the call returns. */
   readonly listener: Fd;
+  /** Somebody else has it and goes on listening; default false: nobody can connect any more when the plane is closed. */
+  readonly isListenerShared?: boolean;
   /**
    * Connections at once, of those that were taken; one more gets GOODBYE with RESOURCE_EXHAUSTED when it would be. While 64
    * wait to be taken none is accepted, and further ones wait in the listener's backlog.
@@ -279,7 +281,7 @@ export interface NativeAddon {
   createMemfd(name: string, sizeBytes: number, choice?: FdChoice): Promise<Fd>;
   /**
    * Another open file of a memfd (open of /proc/self/fd/N). `EACCES` if the memfd's mode does not allow it, which root need not
-   * care about.
+   * care about. `EAGAIN`, and never a wait, if somebody has a lease on it (F_SETLEASE).
    */
   reopen(memfd: Fd, access: 'read-only' | 'read-write'): Fd;
   /**
@@ -294,6 +296,8 @@ export interface NativeAddon {
    * discovery (dma-buf.rst).
    */
   sizeByLseek(fd: Fd): number;
+  /** `st_size`. Of a memfd: asking never waits, as lseek does for whoever reads the same open file. */
+  sizeByStat(fd: Fd): number;
   /** lseek(2) as it is: what the kernel answers, for conformance tests. whence: SET 0, CUR 1, END 2. */
   lseek(fd: Fd, offset: number, whence: number): number;
   /**
@@ -326,8 +330,15 @@ export interface NativeAddon {
   map(fd: Fd, length: number, access: 'read-only' | 'read-write'): Mapping;
   /** Binds and listens. Permission bits are set before the socket can be connected to. `EADDRINUSE` if the path exists. */
   listenUnix(type: 'stream' | 'seqpacket', path: string, mode: number): Fd;
-  /** Accepts on the event loop. Takes the listener over: the Fd given is closed when the call returns. */
-  acceptStreams(listener: Fd, onConnection: OnConnection): StreamListener;
+  /**
+   * Accepts on the event loop. Takes the listener over: the Fd given is closed when the call returns. With `isShared` somebody
+   * else has it, too, and goes on listening when it is closed here.
+   */
+  acceptStreams(
+    listener: Fd,
+    onConnection: OnConnection,
+    options?: { readonly isShared?: boolean },
+  ): StreamListener;
   /** Connects to a SOCK_SEQPACKET socket. Throws `ENOENT`, `ECONNREFUSED`, `EACCES`, `EAGAIN`. */
   connectSeqpacket(path: string, handlers: SeqpacketHandlers): SeqpacketSocket;
   /** The peer of any connected Unix socket. `ESRCH` if it has ended, `E2BIG` if it has too many groups. */

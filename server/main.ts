@@ -74,6 +74,7 @@ async function main(): Promise<void> {
   const tokens = new SessionTokens(randomSecrets);
   const fdPlane = addon.startFdPlane({
     listener: directory.fdListener,
+    isListenerShared: directory.areShared,
     maxSessions: limits.maxSessions,
     maxFdsInFlightPerAccount: planFdsInFlight(readFdLimit()),
     onEvents: () => fdSessions.wake(),
@@ -124,7 +125,7 @@ async function main(): Promise<void> {
     turns,
     log,
   );
-  connections.listen(directory.controlListener);
+  connections.listen(directory.controlListener, { isShared: directory.areShared });
 
   log.info({ version, directory: directory.path }, 'ready');
   serviceManager.ready(describeTotals(broker.totals()));
@@ -189,7 +190,9 @@ async function openDirectoryOrExit(
   log: Log,
   flush: () => Promise<void>,
 ): Promise<RuntimeDirectory> {
-  if (sockets !== null) return { path: config.runtimeDirectory, ...sockets, release: () => {} };
+  if (sockets !== null) {
+    return { path: config.runtimeDirectory, ...sockets, areShared: true, release: () => {} };
+  }
   try {
     return openRuntimeDirectory(addon, config.runtimeDirectory, config.socketMode);
   } catch (error) {

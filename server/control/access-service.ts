@@ -14,6 +14,8 @@ export function accessService(broker: Broker, context: CallContext): AccessServi
       const id = parseId('buffer_id', bufferId);
       const signal = call.signal(WAIT_TIMEOUT_MS);
       await buffers.beginCpuAccess(call.sessionId, id, parseMode(mode), signal);
+      // Nobody hears of it any more, and so nobody would end it.
+      if (call.isCancelled) await buffers.endCpuAccess(call.sessionId, id);
       return {};
     }),
 
@@ -24,9 +26,13 @@ export function accessService(broker: Broker, context: CallContext): AccessServi
       return {};
     }),
 
-    EndCpuAccess: unary(context, async ({ bufferId }, call) => {
-      await buffers.endCpuAccess(call.sessionId, parseId('buffer_id', bufferId));
-      return {};
-    }),
+    EndCpuAccess: unary(
+      context,
+      async ({ bufferId }, call) => {
+        await buffers.endCpuAccess(call.sessionId, parseId('buffer_id', bufferId));
+        return {};
+      },
+      { isCharged: false },
+    ),
   };
 }

@@ -56,16 +56,18 @@ export class Call {
   private readonly onCancelled = () =>
     this.abort.abort(new DomainError('cancelled', 'the call was cancelled'));
   private cancelTimer = () => {};
-  private readonly admission: Charge;
+  private readonly admission: Charge | null;
 
   /** To be ended, unless it throws. */
   constructor(
     private readonly call: AnyCall,
     context: CallContext,
+    /** False for what gives something back, which nobody is refused for having too much. */
+    isCharged = true,
   ) {
     const peer = context.peerOf(call.getPeer());
     this.caller = { peer, sessionId: authenticate(call, peer, context) };
-    this.admission = context.broker.admitCall(peer);
+    this.admission = isCharged ? context.broker.admitCall(peer) : null;
   }
 
   /** The caller's session. UNAUTHENTICATED without one. */
@@ -75,6 +77,11 @@ export class Call {
       'unauthenticated',
       `this call needs a session: send the token of fd.sock's WELCOME as metadata ${SESSION_METADATA_KEY}`,
     );
+  }
+
+  /** Its client does not wait for the answer any more. */
+  get isCancelled(): boolean {
+    return this.call.cancelled;
   }
 
   /** Aborted when the call is cancelled, or at its deadline; without one, after `defaultTimeoutMs`. */
@@ -89,7 +96,7 @@ export class Call {
   }
 
   end(): void {
-    this.admission.refund();
+    this.admission?.refund();
     this.cancelTimer();
     this.call.removeListener('cancelled', this.onCancelled);
   }
@@ -136,10 +143,11 @@ export function refusalOf(error: unknown, path: string, log: Log): ServerErrorRe
 export function unary<Request, Response>(
   context: CallContext,
   handle: (request: Request, call: Call) => Response | Promise<Response>,
+  { isCharged = true } = {},
 ): handleUnaryCall<Request, Response> {
   const answer = async (unaryCall: ServerUnaryCall<Request, Response>) => {
     context.bookFdPlane();
-    const call = new Call(unaryCall, context);
+    const call = new Call(unaryCall, context, isCharged);
     try {
       return { call, response: await handle(unaryCall.request, call) };
     } finally {

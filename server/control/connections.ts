@@ -9,6 +9,7 @@ import type { ConnectionInjector } from '@grpc/grpc-js';
 import {
   type Fd,
   type NativeAddon,
+  type OnConnection,
   type PeerCredentials,
   Poll,
   type StreamListener,
@@ -57,12 +58,11 @@ export class Connections {
     return this.connections.size;
   }
 
-  /** Takes the listener over. */
-  listen(listener: Fd): void {
+  /** Takes the listener over, or what is this process's of it. */
+  listen(listener: Fd, { isShared }: { readonly isShared: boolean }): void {
     this.sweeper = setInterval(() => this.sweep(), SWEEP_INTERVAL_MS).unref();
-    this.listener = this.addon.acceptStreams(listener, (connection, credentials) => {
-      this.accept(connection, credentials);
-    });
+    const onConnection: OnConnection = (fd, credentials) => this.accept(fd, credentials);
+    this.listener = this.addon.acceptStreams(listener, onConnection, { isShared });
   }
 
   /** Accepts no more. Those that there are stay. */

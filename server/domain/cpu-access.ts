@@ -64,6 +64,9 @@ class Attempt {
   turn: Turn<Attempt> | undefined;
   sinceMs: number;
   readonly abort = new AbortController();
+  /** Resolves when it has left, and the kernel is owed nothing. */
+  readonly over: Promise<void>;
+  setOver = () => {};
 
   constructor(
     readonly accessor: Accessor,
@@ -71,6 +74,9 @@ class Attempt {
     nowMs: number,
   ) {
     this.sinceMs = nowMs;
+    this.over = new Promise((resolve) => {
+      this.setOver = resolve;
+    });
   }
 }
 
@@ -79,6 +85,8 @@ export class CpuAccess {
   private readonly arbiter = new Arbiter<Attempt>();
   /** At most one access or wait for each session. */
   private readonly attempts = new Map<SessionId, Attempt>();
+  /** Given up while the kernel was busy with them. */
+  private readonly leaving = new Map<SessionId, Attempt>();
   private onUnused: (() => void) | null = null;
 
   constructor(
@@ -109,9 +117,11 @@ export class CpuAccess {
     }
   }
 
-  /** Resolves when SYNC END has returned. */
+  /** Resolves when SYNC END has returned, also that of an access which was given up. */
   async end(sessionId: SessionId): Promise<void> {
     const attempt = this.attempts.get(sessionId);
+    const leaving = this.leaving.get(sessionId);
+    if (attempt === undefined && leaving !== undefined) return leaving.over;
     if (attempt?.stage !== 'open') {
       const state = attempt === undefined ? 'has no access' : 'still waits for its access';
       throw new DomainError(
@@ -167,6 +177,9 @@ export class CpuAccess {
   /** From the queue to an open access. Whatever happens on the way, what was taken is given back. */
   private async run(attempt: Attempt): Promise<void> {
     try {
+      // One at a time of a session: whoever begins and gives up again and again keeps the kernel no busier than anybody else.
+      await this.leaving.get(attempt.accessor.id)?.over;
+      if (attempt.abandoned) throw abortReason(attempt.abort.signal);
       await new Promise<void>((resolve) => {
         attempt.turn = this.arbiter.enter(attempt, writes(attempt.mode), resolve);
       });
@@ -236,6 +249,7 @@ export class CpuAccess {
     if (attempt.abandoned || attempt.stage === 'open' || attempt.stage === 'ending') return;
     attempt.abandoned = true;
     this.forget(attempt);
+    if (attempt.stage === 'start') this.leaving.set(attempt.accessor.id, attempt);
     attempt.abort.abort(reason);
     // A waiter leaves the queue at once. Its run() never hears of a turn, so the books are closed here.
     if (attempt.turn?.state !== 'waiting') return;
@@ -251,6 +265,10 @@ export class CpuAccess {
 
   private leave(attempt: Attempt): void {
     if (attempt.turn !== undefined) this.arbiter.leave(attempt.turn);
+    if (this.leaving.get(attempt.accessor.id) === attempt) {
+      this.leaving.delete(attempt.accessor.id);
+    }
+    attempt.setOver();
     if (!this.arbiter.isIdle || this.onUnused === null) return;
     const onUnused = this.onUnused;
     this.onUnused = null;

@@ -36,10 +36,10 @@ export function isMemberOf(peer: Peer, gid: number): boolean {
   return peer.gid === gid || peer.groups.includes(gid);
 }
 
-/** For people: `pid 12 (camera, uid 1000)`. */
+/** For people: `pid 12 (uid 1000, "camera")`. */
 export function describePeer(peer: Peer): string {
-  // A process may call itself anything, also something that looks like another line of a message.
-  const name = peer.comm.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '?');
-  const comm = name === '' ? '' : `${name}, `;
-  return `${peer.pid === 0 ? 'a process not visible here' : `pid ${peer.pid}`} (${comm}uid ${peer.uid})`;
+  // A process may call itself anything, also something that looks like another line of a message, or its end.
+  const name = peer.comm.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+  const comm = name === '' ? '' : `, ${JSON.stringify(name)}`;
+  return `${peer.pid === 0 ? 'a process not visible here' : `pid ${peer.pid}`} (uid ${peer.uid}${comm})`;
 }

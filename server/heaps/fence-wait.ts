@@ -4,6 +4,7 @@
  */
 import type { Fd, FdWatch, NativeAddon } from '../../native';
 import { abortReason } from '../domain/errors';
+import { asAnswer } from '../system-error';
 
 export class FenceWait {
   private readonly waiting = new Set<() => void>();
@@ -35,7 +36,12 @@ export class FenceWait {
         this.leave(onReady);
         reject(abortReason(signal));
       };
-      this.watch ??= this.addon.watchFd(this.fd, this.direction, () => this.wakeAll());
+      try {
+        this.watch ??= this.addon.watchFd(this.fd, this.direction, () => this.wakeAll());
+      } catch (error) {
+        reject(asAnswer(error, 'waiting for fences'));
+        return;
+      }
       signal.addEventListener('abort', onAbort, { once: true });
       this.waiting.add(onReady);
     });

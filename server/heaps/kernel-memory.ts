@@ -5,6 +5,7 @@
  */
 import { DmaBufSync, type Fd, type NativeAddon, Poll } from '../../native';
 import type { Access, CpuAccessMode } from '../domain/access';
+import { DomainError } from '../domain/errors';
 import type { Peer } from '../domain/peer';
 import type { Memory, MemoryKind } from '../domain/ports';
 import { asAnswer, isSystemError } from '../system-error';
@@ -21,6 +22,7 @@ const SYNC_FLAGS: Readonly<Record<CpuAccessMode, number>> = {
 export type KernelCalls = Pick<
   NativeAddon,
   | 'sizeByLseek'
+  | 'sizeByStat'
   | 'describeFd'
   | 'reopen'
   | 'pollNow'
@@ -92,6 +94,11 @@ export class KernelMemory implements Memory {
       this.readOnlyFd ??= this.addon.reopen(this.fd, 'read-only');
       return this.readOnlyFd;
     } catch (error) {
+      if (isSystemError(error) && error.code === 'EAGAIN') {
+        const what =
+          'whoever brought this memfd has a lease on it (F_SETLEASE): it cannot be opened';
+        throw new DomainError('failed-precondition', what, { cause: error });
+      }
       throw asAnswer(error, 'opening the buffer read-only');
     }
   }
@@ -102,7 +109,10 @@ export class KernelMemory implements Memory {
 
   querySize(): number | null {
     try {
-      return this.addon.sizeByLseek(this.fd);
+      // lseek waits for others who read the same open file of a memfd, which a client may see to that there always are.
+      return this.kind === 'memfd'
+        ? this.addon.sizeByStat(this.fd)
+        : this.addon.sizeByLseek(this.fd);
     } catch (error) {
       if (isSystemError(error) && error.code === 'ESPIPE') return null;
       throw asAnswer(error, 'asking the kernel for the size');

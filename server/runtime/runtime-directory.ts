@@ -24,6 +24,8 @@ export interface RuntimeDirectory {
   readonly path: string;
   readonly controlListener: Fd;
   readonly fdListener: Fd;
+  /** A service manager's: they are there before and after this process. */
+  readonly areShared: boolean;
   /** Removes the sockets and gives the lock back. */
   release(): void;
 }
@@ -47,6 +49,7 @@ export function openRuntimeDirectory(
     for (const socket of sockets) removeLeftBehind(socket);
     return {
       path,
+      areShared: false,
       controlListener: addon.listenUnix('stream', join(path, CONTROL_SOCKET_NAME), socketMode),
       fdListener: addon.listenUnix('seqpacket', join(path, FD_SOCKET_NAME), socketMode),
       release() {

@@ -31,6 +31,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   add("reopen", reopen_binding);
   add("isHeldElsewhere", is_held_elsewhere_binding);
   add("sizeByLseek", size_by_lseek_binding);
+  add("sizeByStat", size_by_stat_binding);
   add("lseek", lseek_binding);
   add("syncDmaBuf", sync_dma_buf_binding);
   add("beginSync", begin_sync_binding);

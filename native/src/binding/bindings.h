@@ -14,6 +14,7 @@ Napi::Value is_held_elsewhere_binding(const Napi::CallbackInfo& info);
 
 // dma_buf_binding.cc
 Napi::Value size_by_lseek_binding(const Napi::CallbackInfo& info);
+Napi::Value size_by_stat_binding(const Napi::CallbackInfo& info);
 Napi::Value lseek_binding(const Napi::CallbackInfo& info);
 Napi::Value sync_dma_buf_binding(const Napi::CallbackInfo& info);
 Napi::Value begin_sync_binding(const Napi::CallbackInfo& info);

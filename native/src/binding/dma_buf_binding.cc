@@ -39,6 +39,11 @@ Napi::Value size_by_lseek_binding(const Napi::CallbackInfo& info) {
   return number(info.Env(), call_core(info.Env(), [&] { return size_by_lseek(fd->get()); }));
 }
 
+Napi::Value size_by_stat_binding(const Napi::CallbackInfo& info) {
+  const SharedFd fd = FdObject::shared(info[0], "fd");
+  return number(info.Env(), call_core(info.Env(), [&] { return size_by_stat(fd->get()); }));
+}
+
 Napi::Value lseek_binding(const Napi::CallbackInfo& info) {
   const SharedFd fd = FdObject::shared(info[0], "fd");
   const int64_t offset = to_int64(info[1], "offset");

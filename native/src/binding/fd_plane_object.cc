@@ -90,7 +90,7 @@ FdPlaneObject::FdPlaneObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
 
 FdPlaneObject::~FdPlaneObject() { stop(); }
 
-void FdPlaneObject::start(UniqueFd listener, const FdPlaneLimits& limits, const Napi::Function& on_events) {
+void FdPlaneObject::start(Listener listener, const FdPlaneLimits& limits, const Napi::Function& on_events) {
   const Napi::String name = Napi::String::New(Env(), "dmabufd fd plane");
   const napi_status created = napi_create_threadsafe_function(Env(), on_events, nullptr, name, 0, 1, nullptr, nullptr,
                                                               nullptr, call_on_events, &wake_);
@@ -185,10 +185,11 @@ Napi::Value start_fd_plane_binding(const Napi::CallbackInfo& info) {
   const FdPlaneLimits limits{to_uint32(options.Get("maxSessions"), "maxSessions"),
                              to_uint64(options.Get("maxFdsInFlightPerAccount"), "maxFdsInFlightPerAccount")};
   const Napi::Function on_events = to_function(options.Get("onEvents"), "onEvents");
+  const bool is_shared = flag_or(options, "isListenerShared", false);
   UniqueFd listener = FdObject::take(options.Get("listener"), "listener");
   const Napi::Object object = Environment::of(env).fd_plane_class.New({Napi::External<void>::New(env, &listener)});
   call_core(env, [&] {
-    FdPlaneObject::Unwrap(object)->start(std::move(listener), limits, on_events);
+    FdPlaneObject::Unwrap(object)->start({std::move(listener), is_shared}, limits, on_events);
     return true;
   });
   return object;

@@ -21,7 +21,7 @@ class FdPlaneObject : public Napi::ObjectWrap<FdPlaneObject> {
   FdPlaneObject& operator=(FdPlaneObject&&) = delete;
 
   // Called once, right after construction.
-  void start(UniqueFd listener, const FdPlaneLimits& limits, const Napi::Function& on_events);
+  void start(Listener listener, const FdPlaneLimits& limits, const Napi::Function& on_events);
 
  private:
   void stop();

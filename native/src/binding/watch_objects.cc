@@ -84,9 +84,9 @@ StreamListenerObject::StreamListenerObject(const Napi::CallbackInfo& info)
   take_internal(info);
 }
 
-void StreamListenerObject::open(UniqueFd listener, const Napi::Function& on_connection) {
+void StreamListenerObject::open(Listener listener, const Napi::Function& on_connection) {
   on_connection_.emplace(Env(), on_connection);
-  relayed_ = !refuses_fds(listener.get());
+  relayed_ = !refuses_fds(listener.fd.get());
   acceptor_ = std::make_unique<Acceptor>(std::move(listener));
   poll_ = std::make_unique<PollHandle>(Env(), acceptor_->listener(), [this](int) { accept_all(); });
   poll_->watch(UV_READABLE);
@@ -130,11 +130,12 @@ void StreamListenerObject::close(const Napi::CallbackInfo&) { close_now(); }
 Napi::Value accept_streams_binding(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Napi::Function on_connection = to_function(info[1], "onConnection");
+  const bool is_shared = flag_or(info[2], "isShared", false);
   UniqueFd listener = FdObject::take(info[0], "listener");
   const Napi::Object object =
       Environment::of(env).stream_listener_class.New({Napi::External<void>::New(env, &listener)});
   call_core(env, [&] {
-    StreamListenerObject::Unwrap(object)->open(std::move(listener), on_connection);
+    StreamListenerObject::Unwrap(object)->open({std::move(listener), is_shared}, on_connection);
     return true;
   });
   return object;

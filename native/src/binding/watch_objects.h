@@ -38,7 +38,7 @@ class StreamListenerObject : public Napi::ObjectWrap<StreamListenerObject> {
   explicit StreamListenerObject(const Napi::CallbackInfo& info);
 
   // Called once, right after construction.
-  void open(UniqueFd listener, const Napi::Function& on_connection);
+  void open(Listener listener, const Napi::Function& on_connection);
 
  private:
   void accept_all();

@@ -37,7 +37,7 @@ UniqueFd duplicate(const UniqueFd& fd) {
 
 }  // namespace
 
-FdPlane::FdPlane(UniqueFd listener, const FdPlaneLimits& limits, std::function<void()> on_events)
+FdPlane::FdPlane(Listener listener, const FdPlaneLimits& limits, std::function<void()> on_events)
     : acceptor_(std::move(listener)),
       epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),

@@ -60,7 +60,7 @@ class FdPlane {
  public:
   // `on_events` is called from any thread, with the lock held, when there is something to take; not again before
   // take_arrivals() has been called.
-  FdPlane(UniqueFd listener, const FdPlaneLimits& limits, std::function<void()> on_events);
+  FdPlane(Listener listener, const FdPlaneLimits& limits, std::function<void()> on_events);
   ~FdPlane();
   FdPlane(const FdPlane&) = delete;
   FdPlane(FdPlane&&) = delete;

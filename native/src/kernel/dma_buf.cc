@@ -3,6 +3,7 @@
 #include <linux/dma-buf.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "kernel/interrupts.h"
 #include "kernel/system_error.h"
@@ -27,6 +28,12 @@ uint64_t size_by_lseek(int fd) {
   const off_t size = check(::lseek(fd, 0, SEEK_END), "lseek");
   check(::lseek(fd, 0, SEEK_SET), "lseek");
   return static_cast<uint64_t>(size);
+}
+
+uint64_t size_by_stat(int fd) {
+  struct stat found {};
+  check(::fstat(fd, &found), "fstat");
+  return static_cast<uint64_t>(found.st_size);
 }
 
 int64_t seek(int fd, int64_t offset, int whence) {

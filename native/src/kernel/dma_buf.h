@@ -11,6 +11,9 @@ namespace dmabufd {
 // lseek to (0, SEEK_END), then back to (0, SEEK_SET). ESPIPE: this kernel tells no size.
 uint64_t size_by_lseek(int fd);
 
+// st_size, for what is no dma-buf.
+uint64_t size_by_stat(int fd);
+
 // lseek(2) as it is.
 int64_t seek(int fd, int64_t offset, int whence);
 

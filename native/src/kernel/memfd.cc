@@ -21,9 +21,14 @@ UniqueFd create_memfd(const std::string& name, uint64_t size, unsigned flags) {
   return memfd;
 }
 
+// O_NONBLOCK, since whoever else has the memfd may have a lease on it (fcntl(2), F_SETLEASE): open(2) would wait until that is
+// broken, for 45 s by default. EWOULDBLOCK instead. It means nothing later to a file in memory.
 UniqueFd open_again(int fd, int flags) {
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
-  return UniqueFd(check(retry_interrupted([&] { return ::open(path.c_str(), flags); }), "open"));
+  UniqueFd opened(check(retry_interrupted([&] { return ::open(path.c_str(), flags | O_NONBLOCK); }), "open"));
+  const int status = check(::fcntl(opened.get(), F_GETFL), "fcntl(F_GETFL)");
+  check(::fcntl(opened.get(), F_SETFL, status & ~O_NONBLOCK), "fcntl(F_SETFL)");
+  return opened;
 }
 
 }  // namespace

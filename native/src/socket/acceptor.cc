@@ -23,7 +23,13 @@ int accept_connection(int listener) {
 
 }  // namespace
 
-Acceptor::Acceptor(UniqueFd listener) : listener_(non_blocking(std::move(listener))), spare_(open_spare()) {}
+Acceptor::Acceptor(Listener listener)
+    : listener_(non_blocking(std::move(listener.fd))), is_shared_(listener.is_shared), spare_(open_spare()) {}
+
+// A shared one is not to be shut down, and this is not its last close.
+Acceptor::~Acceptor() {
+  if (is_shared_) (void)listener_.release();
+}
 
 UniqueFd Acceptor::accept() {
   for (;;) {

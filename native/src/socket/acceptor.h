@@ -6,10 +6,21 @@
 
 namespace dmabufd {
 
+struct Listener {
+  UniqueFd fd;
+  // Somebody else has it and goes on listening: a service manager, whose sockets outlive the service.
+  bool is_shared = false;
+};
+
 class Acceptor {
  public:
   // Makes the listener a non-blocking one, for whoever else has it, too.
-  explicit Acceptor(UniqueFd listener);
+  explicit Acceptor(Listener listener);
+  ~Acceptor();
+  Acceptor(const Acceptor&) = delete;
+  Acceptor(Acceptor&&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+  Acceptor& operator=(Acceptor&&) = delete;
 
   int listener() const { return listener_.get(); }
 
@@ -21,6 +32,7 @@ class Acceptor {
   void drop_one();
 
   ClientSocket listener_;  // in which connections wait, and in them what their clients have sent already
+  const bool is_shared_;
   UniqueFd spare_;
 };
 

@@ -113,3 +113,30 @@ describeAsRoot('a memfd that its owner changes under a reader', () => {
     await siege.settles();
   });
 });
+
+describeAsRoot('a memfd on which its owner makes others wait', () => {
+  let siege: Siege;
+
+  beforeAll(async () => {
+    siege = await Siege.start();
+  });
+  afterAll(() => siege?.[Symbol.asyncDispose]());
+
+  test.each(['lease', 'read'])('keeps nobody but its owner waiting: %s', async (how) => {
+    await siege.worksBeside(async () => {
+      await using attack = await Attack.start(siege.daemon, 'waiter.py', [how]);
+      await eventually('enough attempts', () => (attack.said.length >= 10 ? true : undefined));
+      await siege.honest.rounds(3);
+      await attack.end();
+    });
+    await siege.settles();
+  });
+
+  test('is not opened by anybody while its owner has a lease on it, and that is said', () => {
+    const opens = siege.denials().filter(({ action }) => action === 'open');
+    expect(opens[0]).toMatchObject({
+      code: 'failed-precondition',
+      reason: expect.stringContaining('has a lease on it (F_SETLEASE)'),
+    });
+  });
+});

@@ -31,6 +31,10 @@ describe('under a service manager, the daemon', () => {
     expect((await managed.notified('STOPPING')).notified).toMatchObject({ STOPPING: '1' });
     expect(await managed.ended()).toBe(0);
     expect(readdirSync(managed.runtimeDirectory).sort()).toEqual(['control.sock', 'fd.sock']);
+    const { runtimeDirectory } = managed;
+    const waiting = connect({ runtimeDirectory, timeoutMs: patience() });
+    managed.start();
+    await using _broker = await waiting;
   });
 
   test('answers those who came before it was started', async () => {

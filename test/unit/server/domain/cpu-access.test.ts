@@ -73,7 +73,7 @@ describe('a CPU access', () => {
     shared.bench.clock.advance(250);
     deadline.abort(new DomainError('deadline-exceeded', 'the deadline was reached'));
     expect(await waiting).toBe(
-      `deadline-exceeded: the deadline was reached: write access to buffer ${shared.id} had waited 250 ms for its turn: session 1 of pid 1 (client1, uid 1000) writes`,
+      `deadline-exceeded: the deadline was reached: write access to buffer ${shared.id} had waited 250 ms for its turn: session 1 of pid 1 (uid 1000, "client1") writes`,
     );
     expect(shared.bench.broker.totals()).toMatchObject({ cpuAccesses: 1, waiters: 0 });
   });
@@ -135,7 +135,7 @@ describe('a CPU access', () => {
     await settle();
     deadline.abort(new DomainError('deadline-exceeded', 'the deadline was reached'));
     expect(await reader).toContain(
-      'its turn: session 2 of pid 2 (client2, uid 1000) waits to write',
+      'its turn: session 2 of pid 2 (uid 1000, "client2") waits to write',
     );
     await shared.end(shared.first);
     expect(await writer).toBe('ok');
@@ -149,7 +149,7 @@ describe('a CPU access', () => {
     const second = refusal(() => shared.begin(shared.second, deadline.signal));
     await settle();
     deadline.abort(new DomainError('deadline-exceeded', 'the deadline was reached'));
-    expect(await second).toContain('(client1, uid 1000) waits to write, for fences');
+    expect(await second).toContain('(uid 1000, "client1") waits to write, for fences');
     shared.memory.signalFences();
     expect(await first).toBe('ok');
   });
@@ -168,6 +168,36 @@ describe('a CPU access', () => {
     shared.bench.kernel.resume();
     await next;
     expect(shared.memory.log).toEqual(['START write', 'END write', 'START write']);
+  });
+
+  test('that is begun and given up again and again keeps the kernel busy with one START at a time', async () => {
+    const shared = await Shared.make();
+    const { buffers } = shared.bench.broker;
+    shared.bench.kernel.isStalled = true;
+    const before = shared.bench.kernel.callCount;
+    for (let round = 0; round < 5; round++) {
+      const cancelled = new AbortController();
+      const begun = outcome(() =>
+        buffers.beginCpuAccess(shared.first, shared.id, 'read', cancelled.signal),
+      );
+      await settle();
+      cancelled.abort();
+      expect(await begun).toBe('cancelled');
+    }
+    expect(shared.bench.kernel.callCount - before).toBe(1);
+    expect(
+      buffers.describe({ peer: peer(9, 0), sessionId: null }, shared.id).cpuAccesses,
+    ).toHaveLength(1);
+    let ended = false;
+    const end = shared.end(shared.first).then(() => {
+      ended = true;
+    });
+    const next = buffers.beginCpuAccess(shared.first, shared.id, 'read', NEVER);
+    await settle();
+    expect(ended).toBe(false);
+    shared.bench.kernel.resume();
+    await Promise.all([end, next]);
+    expect(shared.memory.log).toEqual(['START read', 'END read', 'START read']);
   });
 
   test('whose START fails owes nothing and frees its turn', async () => {
@@ -263,7 +293,7 @@ describe('a CPU access', () => {
       bufferId: shared.id,
       writes: true,
       waitedMs: 1000,
-      obstacle: 'its turn: session 1 of pid 1 (client1, uid 1000) writes',
+      obstacle: 'its turn: session 1 of pid 1 (uid 1000, "client1") writes',
     };
     expect(told.slice(1)).toEqual([{ type: 'cpu-access-delayed', ...delay }]);
     expect(shared.bench.warnings).toEqual([

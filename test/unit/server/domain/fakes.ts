@@ -61,6 +61,8 @@ export class FakeClock implements Clock {
 export class FakeKernel {
   readonly memories: FakeMemory[] = [];
   isStalled = false;
+  /** STARTs and ENDs. */
+  callCount = 0;
   private readonly held: (() => void)[] = [];
   private lastInode = 0;
 
@@ -74,6 +76,7 @@ export class FakeKernel {
   }
 
   async call(): Promise<void> {
+    this.callCount += 1;
     if (this.isStalled) await new Promise<void>((resolve) => this.held.push(resolve));
   }
 

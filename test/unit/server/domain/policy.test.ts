@@ -154,7 +154,7 @@ describe('what the policy does not give', () => {
     const kept = bench(null);
     const open = () => kept.broker.openSession(sessionId(1), peer(1));
     expect(await refusal(open)).toBe(
-      'permission-denied: pid 1 (client1, uid 1000) is kept out by rule all (test:all) of the policy',
+      'permission-denied: pid 1 (uid 1000, "client1") is kept out by rule all (test:all) of the policy',
     );
     expect(kept.broker.totals().sessions).toBe(0);
   });

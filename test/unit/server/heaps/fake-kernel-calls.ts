@@ -35,6 +35,10 @@ export class FakeKernelCalls implements KernelCalls {
     throw this.size;
   }
 
+  sizeByStat(): number {
+    return this.sizeByLseek();
+  }
+
   reopen(): FakeFd {
     return fakeFd(9);
   }
