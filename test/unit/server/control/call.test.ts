@@ -1,51 +1,17 @@
-import { EventEmitter } from 'node:events';
-import { type handleUnaryCall, Metadata, type ServerUnaryCall } from '@grpc/grpc-js';
+import type { handleUnaryCall } from '@grpc/grpc-js';
 import { SESSION_METADATA_KEY } from '../../../../proto';
-import { type Call, type CallContext, unary } from '../../../../server/control/call';
-import { Turns } from '../../../../server/control/turns';
+import { type Call, unary } from '../../../../server/control/call';
 import { DomainError } from '../../../../server/domain/errors';
-import { openLog } from '../../../../server/log';
-import { randomSecrets } from '../../../../server/runtime/secrets';
-import { SessionTokens } from '../../../../server/session-tokens';
-import { Bench, peer, sessionId } from '../domain/fakes';
+import { answerTo, context, FakeCall as FakeCallOf, token } from './fake-call';
 
-class FakeCall extends EventEmitter implements ServerUnaryCall<string, string> {
-  cancelled = false;
-  readonly metadata = new Metadata();
-  readonly request = 'request';
-  deadline: number | Date = Number.POSITIVE_INFINITY;
-
-  getPeer = () => 'connection-1';
-  sendMetadata = () => {};
-  getDeadline = () => this.deadline;
-  getPath = () => '/dmabufd.v1.Test/Test';
-  getHost = () => '';
-  getAuthContext = () => ({});
-  getMetricsRecorder(): never {
-    throw new Error('not used');
+class FakeCall extends FakeCallOf<string, string> {
+  constructor() {
+    super('request');
   }
 }
 
-const tokens = new SessionTokens(randomSecrets);
-const token = Buffer.from(tokens.issue(sessionId(1), peer(10)));
-
-function context(drained: string[] = []): CallContext {
-  return {
-    peerOf: () => peer(10),
-    tokens,
-    bookFdPlane: () => drained.push('drained'),
-    broker: new Bench().broker,
-    turns: new Turns(),
-    log: openLog('silent').log,
-  };
-}
-
-function answer(handle: handleUnaryCall<string, string>, call = new FakeCall()): Promise<string> {
-  return new Promise((resolve) => {
-    handle(call, (error, value) => {
-      resolve(error ? `${error.code} ${error.details}` : (value ?? ''));
-    });
-  });
+async function answer(handle: handleUnaryCall<string, string>, call = new FakeCall()) {
+  return (await answerTo(handle, call)) ?? '';
 }
 
 describe('a unary call', () => {
