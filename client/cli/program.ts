@@ -3,6 +3,7 @@
  */
 import { Command } from 'commander';
 import { addAllocateCommand } from './commands/allocate';
+import { addCdiCommand } from './commands/cdi';
 import { addDoctorCommand } from './commands/doctor';
 import { addHeapsCommand } from './commands/heaps';
 import { addListCommand } from './commands/list';
@@ -40,5 +41,6 @@ export function buildProgram(toRun: readonly string[]): Command {
   addStatusCommand(program);
   addPolicyCommand(program);
   addDoctorCommand(program);
+  addCdiCommand(program);
   return program;
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Broker, connect, type SharedBuffer } from '../../client';
@@ -7,6 +7,8 @@ import { DmabufctlProcess, dmabufctl, type Outcome } from './dmabufctl-process';
 import { eventually } from './slowness';
 
 const SIZE = 8192;
+/** Only root may give a file to a group that it is not in. */
+const OTHER_GROUP = process.getuid?.() === 0 ? 4321 : (process.getgid?.() ?? 0);
 
 let daemon: DaemonProcess;
 let broker: Broker;
@@ -35,6 +37,38 @@ const json = (outcome: Outcome): unknown => {
 };
 
 describe('dmabufctl', () => {
+  test('cdi prints what gives a container the sockets, and the group that may connect to them', async () => {
+    chownSync(join(daemon.runtimeDirectory, 'fd.sock'), process.getuid?.() ?? 0, OTHER_GROUP);
+    const spec = json(await run('--json', 'cdi'));
+    expect(spec).toEqual({
+      cdiVersion: '0.7.0',
+      kind: 'dmabufd.dev/broker',
+      devices: [
+        {
+          name: 'default',
+          containerEdits: {
+            env: ['DMABUFD_RUNTIME_DIR=/run/dmabufd'],
+            mounts: [
+              {
+                hostPath: daemon.runtimeDirectory,
+                containerPath: '/run/dmabufd',
+                options: ['bind', 'ro', 'nosuid', 'nodev', 'noexec'],
+              },
+            ],
+            ...(OTHER_GROUP === 0 ? {} : { additionalGids: [OTHER_GROUP] }),
+          },
+        },
+      ],
+    });
+    const { stdout } = await run('cdi');
+    expect(JSON.parse(stdout)).toEqual(spec);
+    const nowhere = await dmabufctl(null, '--runtime-dir', directory, 'cdi');
+    expect(nowhere).toMatchObject({
+      exitCode: 3,
+      stderr: expect.stringContaining('start dmabufd'),
+    });
+  });
+
   test('heaps lists what memory there is', async () => {
     const { exitCode, stdout } = await run('heaps');
     expect(exitCode).toBe(0);

@@ -121,6 +121,24 @@ describe('the package, on a Debian 13 system with systemd', () => {
     shell('userdel member; userdel outsider');
   });
 
+  test('gives a container the broker by CDI: as any user, with an account of its own, and no device', () => {
+    shell('mkdir -p /etc/cdi && dmabufctl cdi >/etc/cdi/dmabufd.json');
+    // A root of its own, with this system's programs.
+    shell(
+      'mkdir -p /tmp/root/usr /tmp/root/etc && cd /tmp/root && ln -s usr/bin bin && ln -s usr/lib lib && ln -s usr/lib64 lib64',
+    );
+    const podman =
+      'podman run --rm --network=none --cgroups=enabled --user=1234:1234 --volume=/usr:/usr:ro';
+    const contained = (device: string, command: string) =>
+      tryShell(`${podman} ${device} --rootfs /tmp/root ${command}`);
+    const device = '--device dmabufd.dev/broker=default';
+    const explained = contained(device, 'dmabufctl policy explain');
+    expect(explained).toMatchObject({ code: 0, output: expect.stringContaining('containers') });
+    expect(contained(device, 'ls /dev').output).not.toMatch(/dma_heap|udmabuf/);
+    expect(contained('', 'dmabufctl heaps').code).toBe(3);
+    shell('rm -rf /etc/cdi /tmp/root');
+  });
+
   test('is started by the first who connects', async () => {
     shell('systemctl stop dmabufd.service');
     expect(property('ActiveState')).toBe('inactive');

@@ -1,0 +1,92 @@
+/**
+ * `dmabufctl cdi`: a specification of the Container Device Interface, by which container engines give a container the broker:
+ * its sockets and the group that may connect to them. No device node, and nothing to be trusted with.
+ */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { FD_SOCKET_NAME } from '../../../proto';
+import { ConnectionLostError } from '../../errors';
+import { invocationOf } from '../invocation';
+
+/** The version of the specification that has additionalGids. */
+const CDI_VERSION = '0.7.0';
+const KIND = 'dmabufd.dev/broker';
+const DEVICE = 'default';
+/** Where the SDK looks. */
+const IN_THE_CONTAINER = '/run/dmabufd';
+const GROUP_MAY_CONNECT = 0o020;
+
+const HELP = `
+For example, as root:
+
+  dmabufctl cdi >/etc/cdi/dmabufd.json
+  podman run --device ${KIND}=${DEVICE} IMAGE`;
+
+/** What of the specification (github.com/cncf-tags/container-device-interface, SPEC.md) is used here. */
+export interface CdiSpec {
+  readonly cdiVersion: string;
+  readonly kind: string;
+  readonly devices: readonly {
+    readonly name: string;
+    readonly containerEdits: {
+      readonly env: readonly string[];
+      readonly mounts: readonly {
+        readonly hostPath: string;
+        readonly containerPath: string;
+        readonly options: readonly string[];
+      }[];
+      readonly additionalGids?: readonly number[];
+    };
+  }[];
+}
+
+export function addCdiCommand(program: Command): void {
+  program
+    .command('cdi')
+    .description('print a CDI specification, by which container engines give containers the broker')
+    .addHelpText('after', HELP)
+    .action((_options: object, command: Command) => {
+      const { terminal, runtimeDirectory } = invocationOf(command);
+      const spec = describeCdi(runtimeDirectory, socketOf(runtimeDirectory));
+      terminal.result(spec, [JSON.stringify(spec, null, 2)]);
+    });
+}
+
+/** Group 0 is every root's already, and no group to join. */
+export function describeCdi(
+  runtimeDirectory: string,
+  { gid, mode }: { readonly gid: number; readonly mode: number },
+): CdiSpec {
+  const joinsGroup = gid !== 0 && (mode & GROUP_MAY_CONNECT) !== 0;
+  return {
+    cdiVersion: CDI_VERSION,
+    kind: KIND,
+    devices: [
+      {
+        name: DEVICE,
+        containerEdits: {
+          env: [`DMABUFD_RUNTIME_DIR=${IN_THE_CONTAINER}`],
+          mounts: [
+            {
+              hostPath: runtimeDirectory,
+              containerPath: IN_THE_CONTAINER,
+              // Connecting to a socket changes nothing in the directory.
+              options: ['bind', 'ro', 'nosuid', 'nodev', 'noexec'],
+            },
+          ],
+          ...(joinsGroup ? { additionalGids: [gid] } : {}),
+        },
+      },
+    ],
+  };
+}
+
+function socketOf(runtimeDirectory: string) {
+  const path = join(runtimeDirectory, FD_SOCKET_NAME);
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isSocket()) return found;
+  throw new ConnectionLostError(
+    `no socket at ${path}: start dmabufd, or say where it is with --runtime-dir`,
+  );
+}
