@@ -148,7 +148,12 @@ async function meetServiceManagerOrExit(
     const environment = takeServiceEnvironment(process.env, process.pid);
     const serviceManager = new ServiceManager(addon, environment.notifySocket, log);
     if (environment.watchdogMs !== null) serviceManager.feedWatchdog(environment.watchdogMs);
-    return { serviceManager, activation: takeActivation(addon, environment.inherited) };
+    const activation = takeActivation(addon, environment.inherited);
+    for (const [name, fds] of activation.stored) {
+      log.warn({ name }, 'the service manager handed over an fd that nobody asked for');
+      for (const fd of fds) fd.close();
+    }
+    return { serviceManager, activation };
   } catch (error) {
     const isTheirs = error instanceof ServiceEnvironmentError || error instanceof ActivationError;
     if (!isTheirs) throw error;
