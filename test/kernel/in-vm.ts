@@ -12,6 +12,7 @@ const NOT_OF_THE_KERNEL = [
   'audit',
   'dmabufctl',
   'docs',
+  'many-waits',
   'policy',
   'stolen-token',
   'hostile/(call-floods|control-frames|fd-exhaustion|floods|fuzzed-messages|lazy-readers)',

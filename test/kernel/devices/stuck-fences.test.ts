@@ -88,7 +88,8 @@ describe('with hundreds of buffers whose fences never signal', () => {
     const fds = await Promise.all(stuck.map((one) => one.fd({ timeoutMs: patience() })));
     await latency();
     const threads = daemon.threadCount();
-    const free = await latency();
+    // The better of two, so that a slow moment of the machine does not make the other look good.
+    const free = Math.min(await latency(), await latency());
     const waits: Promise<unknown>[] = [];
     let whileStuck = Number.POSITIVE_INFINITY;
     {

@@ -92,15 +92,19 @@ describe('every SYNC START has its END of the same direction, in the kernel,', (
     await paired('write', 'read');
   });
 
-  test('when the lease is given back inside', async () => {
+  test.each([
+    ['of the daemon', true],
+    ['on the client’s own fd', false],
+  ])('when the lease is given back inside an access %s', async (_how, arbitrated) => {
     let inside = () => {};
     const entered = new Promise<void>((resolve) => {
       inside = resolve;
     });
-    const endless = buffer.access('write', () => {
+    const stay = () => {
       inside();
       return new Promise<never>(() => {});
-    });
+    };
+    const endless = buffer.access('write', stay, { arbitrated });
     const ended = expect(endless).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
     await entered;
     await buffer.release();
