@@ -7,11 +7,14 @@ import type { Log } from '../log';
 
 /** Twice as often as the service manager wants, as sd_watchdog_enabled(3) advises. */
 const SIGNS_OF_LIFE_A_DEADLINE = 2;
+/** A service manager that takes none of these hangs: what is said later is about later, and nothing piles up. */
+const MOST_UNHEARD = 16;
 
 export class ServiceManager {
   private last: Promise<void> = Promise.resolve();
   private statusText = '';
   private isFailing = false;
+  private unheard = 0;
 
   constructor(
     private readonly addon: Pick<NativeAddon, 'sendNotification'>,
@@ -52,13 +55,16 @@ export class ServiceManager {
 
   private tell(text: string, fds: readonly Fd[] = []): Promise<void> {
     const { address } = this;
-    if (address === null) return Promise.resolve();
+    if (address === null || this.unheard >= MOST_UNHEARD) return Promise.resolve();
+    this.unheard += 1;
     const told = this.last.then(() => this.addon.sendNotification(address, text, fds));
     this.last = told.then(
       () => {
+        this.unheard -= 1;
         this.isFailing = false;
       },
       (err: unknown) => {
+        this.unheard -= 1;
         // Once, and not for each sign of life.
         if (!this.isFailing) this.log.error({ err, text }, 'the service manager cannot be told');
         this.isFailing = true;
