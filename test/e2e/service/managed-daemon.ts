@@ -90,6 +90,13 @@ export class ManagedDaemon implements AsyncDisposable {
     return this.next(field, isNotified);
   }
 
+  /** Waits until the daemon says this of itself; it may have said less before. */
+  async status(text: string): Promise<void> {
+    const isIt = (told: Told): told is Extract<Told, { fds: number }> =>
+      'notified' in told && told.notified['STATUS'] === text;
+    await this.next(`the status '${text}'`, isIt);
+  }
+
   /** Signals the daemon. */
   kill(signal: 'SIGTERM' | 'SIGKILL' | 'SIGHUP' | 'SIGSTOP'): void {
     this.#tell(`kill ${signal}`);
