@@ -29,7 +29,7 @@ import {
 import { Lease } from './lease';
 import { findRuntimeDirectory } from './runtime-directory';
 import { Session } from './session';
-import { listGrants, type Share, type ShareOptions, shareBuffer } from './share';
+import { listGrants, revokeGrant, type Share, type ShareOptions, shareBuffer } from './share';
 
 /** How to connect. */
 export interface ConnectOptions extends CallOptions {
@@ -56,9 +56,14 @@ export type OpenBy = { readonly name: string } | { readonly secret: Uint8Array }
 export interface BrokerEvents {
   /** The session is lost, and with it its buffers. Calls reject until `reconnected`. */
   disconnected: [error: DmabufdError];
+  /**
+   * The daemon has been restarted and has kept the session: buffers, leases, grants and accesses are as they were, and calls
+   * that were under way go on. Event streams have ended, and what happened in between was told to nobody.
+   */
+  restarted: [sessionId: number];
   /** There is a new session, which holds nothing yet. */
   reconnected: [sessionId: number];
-  /** A buffer was lost with its session: one call for each, after `disconnected`. */
+  /** A buffer was lost with its session, after `disconnected`, or (rarely) did not outlive a restart of the daemon: one call for each. */
   lost: [buffer: BufferDescription];
   /** Whoever granted a buffer has revoked the lease on it. An access under way has ended; the buffer cannot be used any more. */
   revoked: [buffer: BufferDescription];
@@ -130,8 +135,11 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
     const session = this.#session;
     const { AllocateBuffer } = session.control.methods.buffers;
     const request = { sizeBytes, heap, label };
-    const response = await session.control.call(AllocateBuffer, request, new CallLimits(options));
-    return this.#take(session, describeBuffer(response.buffer));
+    const limits = new CallLimits(options);
+    return takeUntilAnswered(session, limits, 'AllocateBuffer', async () => {
+      const response = await session.control.callOnce(AllocateBuffer, request, limits);
+      return this.#take(session, describeBuffer(response.buffer));
+    });
   }
 
   /**
@@ -142,9 +150,11 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
   async adopt(fd: Fd, { label = '' }: { label?: string } = {}, options?: CallOptions) {
     const limits = new CallLimits(options);
     const session = this.#session;
-    const { bufferId } = await session.adopt(fd, label, limits);
-    const { buffer } = await getBuffer(session.control, bufferId, limits);
-    return this.#take(session, buffer);
+    return session.takings.attempt(async () => {
+      const { bufferId } = await session.adopt(fd, label, limits);
+      const { buffer } = await getBuffer(session.control, bufferId, limits);
+      return this.#take(session, buffer);
+    });
   }
 
   /** Opens a buffer that another process shares. `NOT_FOUND`: no such grant, it has ended, or it is for others. */
@@ -152,8 +162,11 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
     const session = this.#session;
     const { OpenBuffer } = session.control.methods.shares;
     const request = 'name' in by ? { name: by.name } : { secret: Buffer.from(by.secret) };
-    const response = await session.control.call(OpenBuffer, request, new CallLimits(options));
-    return this.#take(session, describeBuffer(response.buffer));
+    const limits = new CallLimits(options);
+    return takeUntilAnswered(session, limits, 'OpenBuffer', async () => {
+      const response = await session.control.callOnce(OpenBuffer, request, limits);
+      return this.#take(session, describeBuffer(response.buffer));
+    });
   }
 
   /** The buffers that this session leases, or all of them, for administrators; by ascending id. */
@@ -172,7 +185,7 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
   async share(bufferId: number, share?: ShareOptions, options?: CallOptions): Promise<Share> {
     requireInteger('bufferId', bufferId, 1);
     const limits = new CallLimits(options);
-    return shareBuffer(this.#session.control, bufferId, share ?? {}, limits);
+    return shareBuffer(this.#session, bufferId, share ?? {}, limits);
   }
 
   /** The grants that this session made. */
@@ -227,6 +240,7 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
   async #openSession(limits: CallLimits): Promise<Session> {
     const session = await Session.open(addon.connectSeqpacket, this.runtimeDirectory, limits);
     session.onRevoked((bufferId) => this.#revoked(session, bufferId));
+    session.onRestarted(() => this.#restarted(session));
     return session;
   }
 
@@ -239,6 +253,40 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
     this.emit('revoked', lease.description);
   }
 
+  #restarted(session: Session): void {
+    this.emit('restarted', session.id);
+    // If the daemon goes again meanwhile, the next restart does it.
+    this.#settle(session).catch(() => {});
+  }
+
+  /**
+   * After a restart of the daemon: what it gave in answers that were lost is given back, and what it has not brought over is
+   * lost here, too.
+   */
+  async #settle(session: Session): Promise<void> {
+    const { control, takings, grantIds } = session;
+    const limits = new CallLimits();
+    await takings.whileNone(async () => {
+      const leased = await listBuffers(control, { allSessions: false }, limits);
+      const granted = await listGrants(control, limits);
+      const heardOf = (id: number) => this.#leases.get(id)?.session === session;
+      const unheardOf = leased.filter(({ id }) => !heardOf(id));
+      for (const { id } of unheardOf) await session.release(id, limits);
+      for (const { id } of granted) if (!grantIds.has(id)) await revokeGrant(session, id);
+      this.#dropLost(session, new Set(leased.map(({ id }) => id)));
+    });
+  }
+
+  #dropLost(session: Session, leased: ReadonlySet<number>): void {
+    for (const [id, lease] of [...this.#leases]) {
+      if (lease.session !== session || leased.has(id)) continue;
+      this.#leases.delete(id);
+      const message = `buffer ${id}: its lease did not outlive a restart of the daemon`;
+      lease.dispose(new ConnectionLostError(message));
+      this.emit('lost', lease.description);
+    }
+  }
+
   #disconnected(error: DmabufdError): void {
     const lost = [...this.#leases.values()];
     // A later session may use the same ids, if it is another daemon's.
@@ -246,6 +294,16 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
     this.emit('disconnected', error);
     for (const lease of lost) this.emit('lost', lease.description);
   }
+}
+
+/** One attempt after the other: what is given in one whose answer is lost is given back before the next. */
+function takeUntilAnswered<T>(
+  session: Session,
+  limits: CallLimits,
+  what: string,
+  take: () => Promise<T>,
+): Promise<T> {
+  return session.control.untilAnswered(limits, what, () => session.takings.attempt(take));
 }
 
 function requireInteger(field: string, value: number, least: number): void {

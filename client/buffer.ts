@@ -118,7 +118,7 @@ export class SharedBuffer implements AsyncDisposable {
   /** Lets others open the buffer. Its owner's to do. */
   async share(share: ShareOptions = {}, options?: CallOptions): Promise<Share> {
     this.#requireLive();
-    return shareBuffer(this.#lease.session.control, this.id, share, new CallLimits(options));
+    return shareBuffer(this.#lease.session, this.id, share, new CallLimits(options));
   }
 
   /** The size that the kernel tells now; null if it does not tell sizes. */

@@ -107,11 +107,17 @@ export function endOfMany(): AbortController {
   return controller;
 }
 
-/** Resolves after some time, or rejects when a limit is reached before. */
-export function pause(milliseconds: number, limits: CallLimits, what: string): Promise<void> {
+/** Resolves after some time, or rejects when a limit is reached, or one of the signals aborted, before. */
+export function pause(
+  milliseconds: number,
+  limits: CallLimits,
+  what: string,
+  signals: readonly AbortSignal[] = [],
+): Promise<void> {
   return waitWithin<void>({
     limits,
     what,
+    signals,
     start: (resolve) => {
       const timer = setTimeout(resolve, milliseconds);
       return () => clearTimeout(timer);

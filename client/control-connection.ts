@@ -14,7 +14,7 @@ import {
 } from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/proto-loader';
 import { loadContract, SESSION_METADATA_KEY } from '../proto';
-import { type CallLimits, endOfMany, timedOut, waitWithin } from './call-limits';
+import { type CallLimits, endOfMany, pause, timedOut, waitWithin } from './call-limits';
 import { onceQueued } from './connect-queue';
 import { ConnectionLostError, DmabufdError, errorOfCall } from './errors';
 import { Turns } from './turns';
@@ -45,6 +45,10 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.max_reconnect_backoff_ms': NEVER_MS,
 };
 
+/** A daemon that is started again is there after some hundred milliseconds. */
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 500;
+
 let methods: ReturnType<typeof loadMethods> | null = null;
 
 function loadMethods() {
@@ -66,6 +70,7 @@ export class ControlConnection {
   readonly methods: ReturnType<typeof loadMethods>;
   readonly #address: string;
   readonly #metadata = new Metadata();
+  readonly #hasSession: boolean;
   readonly #closing = endOfMany();
   readonly #waits = new Turns(MOST_WAITS);
   #client: Client;
@@ -76,11 +81,47 @@ export class ControlConnection {
     this.methods = methods;
     this.#address = `unix:${path}`;
     this.#client = this.#newClient();
+    this.#hasSession = token !== null;
     if (token !== null) this.#metadata.set(SESSION_METADATA_KEY, Buffer.from(token));
   }
 
-  /** Makes a unary call. Rejects with the daemon's status, `CANCELLED` or `DEADLINE_EXCEEDED`. */
+  /**
+   * Makes a unary call of which it does no harm if it is made twice: with a session, it is made again while the daemon is
+   * restarted. Rejects with the daemon's status, `CANCELLED` or `DEADLINE_EXCEEDED`.
+   */
   call<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    limits: CallLimits,
+  ): Promise<Response> {
+    const attempt = () => this.callOnce(method, request, limits);
+    return this.untilAnswered(limits, nameOf(method), attempt);
+  }
+
+  /**
+   * Makes attempts for as long as the daemon cannot be reached and the session lives: a restart that ends the session ends
+   * this, too. `isRepeated`: an earlier attempt may have been carried out without an answer.
+   */
+  async untilAnswered<T>(
+    limits: CallLimits,
+    what: string,
+    attempt: (isRepeated: boolean) => Promise<T>,
+  ): Promise<T> {
+    let pauseMs = FIRST_PAUSE_MS;
+    for (let isRepeated = false; ; isRepeated = true) {
+      try {
+        return await attempt(isRepeated);
+      } catch (error) {
+        const mayComeBack = this.#hasSession && error instanceof ConnectionLostError;
+        if (!mayComeBack || this.closed.aborted) throw error;
+        await this.#pause(pauseMs, limits, `${what} (${error.message})`);
+      }
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+    }
+  }
+
+  /** Makes a unary call once. */
+  callOnce<Request, Response>(
     method: Method<Request, Response>,
     request: Request,
     limits: CallLimits,
@@ -89,15 +130,23 @@ export class ControlConnection {
     return onceQueued(limits, what, () => this.#call(method, request, limits, what));
   }
 
-  /** The same for one that the daemon may answer late, since it waits for others. */
+  /**
+   * A call that the daemon may answer late, since it waits for others. `beforeRepeated` is done before it is made again after
+   * a restart.
+   */
   async callThatWaits<Request, Response>(
     method: Method<Request, Response>,
     request: Request,
     limits: CallLimits,
+    beforeRepeated: () => Promise<void> = () => Promise.resolve(),
   ): Promise<Response> {
-    const leave = await this.#waits.enter(limits, nameOf(method), [this.closed]);
+    const what = nameOf(method);
+    const leave = await this.#waits.enter(limits, what, [this.closed]);
     try {
-      return await this.call(method, request, limits);
+      return await this.untilAnswered(limits, what, async (isRepeated) => {
+        if (isRepeated) await beforeRepeated();
+        return this.callOnce(method, request, limits);
+      });
     } finally {
       leave();
     }
@@ -110,7 +159,9 @@ export class ControlConnection {
     limits: CallLimits,
   ): Promise<ClientReadableStream<Response>> {
     const what = nameOf(method);
-    return onceQueued(limits, what, () => this.#stream(method, request, limits, what));
+    return this.untilAnswered(limits, what, () =>
+      onceQueued(limits, what, () => this.#stream(method, request, limits, what)),
+    );
   }
 
   /** Aborted when this is closed, with the reason. */
@@ -191,6 +242,10 @@ export class ControlConnection {
         return () => stream.cancel();
       },
     });
+  }
+
+  #pause(milliseconds: number, limits: CallLimits, what: string): Promise<void> {
+    return pause(milliseconds, limits, what, [this.closed]);
   }
 
   #newClient(): Client {

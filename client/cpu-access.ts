@@ -104,7 +104,9 @@ function arbitrated(lease: Lease, mode: AccessMode): Bracket {
       const { BeginCpuAccess } = control.methods.accesses;
       const request = { bufferId: lease.id, mode: MODE_NAMES[mode] };
       try {
-        await control.callThatWaits(BeginCpuAccess, request, limits);
+        // The daemon may have begun it before it was restarted; begun again, it is in the right place of the queue.
+        const endFirst = () => endArbitrated(control, lease.id).catch(() => {});
+        await control.callThatWaits(BeginCpuAccess, request, limits, endFirst);
       } catch (error) {
         // The daemon may have begun it in the moment in which this side gave up.
         if (gaveUp(error)) await endArbitrated(control, lease.id).catch(() => {});
@@ -120,7 +122,18 @@ function arbitrated(lease: Lease, mode: AccessMode): Bracket {
 
 async function endArbitrated(control: ControlConnection, bufferId: number): Promise<void> {
   // Limits of its own: those of the access may be used up, and an end is owed all the same.
-  await control.call(control.methods.accesses.EndCpuAccess, { bufferId }, new CallLimits());
+  const limits = new CallLimits();
+  const { EndCpuAccess } = control.methods.accesses;
+  await control.untilAnswered(limits, 'EndCpuAccess', async (isRepeated) => {
+    try {
+      await control.callOnce(EndCpuAccess, { bufferId }, limits);
+    } catch (error) {
+      // The first was carried out, and its answer lost with the daemon that was restarted.
+      const isDone =
+        isRepeated && error instanceof DmabufdError && error.code === 'FAILED_PRECONDITION';
+      if (!isDone) throw error;
+    }
+  });
 }
 
 function gaveUp(error: unknown): boolean {

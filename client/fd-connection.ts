@@ -8,6 +8,7 @@ import { ANSWER, Opcode } from '../proto/fd-numbers';
 import { type CallLimits, waitWithin } from './call-limits';
 import { ConnectionLostError, type DmabufdError, errorOfStatus, systemErrorCode } from './errors';
 import {
+  checkRestarted,
   type Datagram,
   decodeDatagram,
   decodeReason,
@@ -16,6 +17,9 @@ import {
   encodeDatagram,
   type Welcome,
 } from './fd-protocol';
+
+/** DMABUFD_FD_NOT_FOUND of dmabufd_fd.h. */
+const NOT_FOUND = 5;
 
 /** What a request brought back. The receiver owns the fds. */
 export interface FdAnswer {
@@ -33,9 +37,15 @@ export interface FdRequest {
   readonly what: string;
   /** Called for an answer that is OK but comes after the caller gave up. Its fds are closed after it. */
   readonly onLate?: (answer: FdAnswer) => void;
+  /** Of a request that was sent again after a restart: NOT_FOUND means that the first has done what was asked. */
+  readonly removes?: boolean;
 }
 
 interface Pending {
+  readonly unsent: Unsent;
+  readonly request: FdRequest;
+  /** It was sent to an earlier process of the daemon, too, which may have done it. */
+  isRepeated: boolean;
   readonly resolve: (answer: FdAnswer) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -60,6 +70,7 @@ export class FdConnection {
   #endedBy: DmabufdError | null = null;
   #onEnded: ((error: DmabufdError) => void)[] = [];
   #onRevoked: (bufferId: number) => void = () => {};
+  #onRestarted: () => void = () => {};
 
   private constructor(path: string) {
     this.#path = path;
@@ -115,6 +126,11 @@ export class FdConnection {
     this.#onRevoked = callback;
   }
 
+  /** Calls back when the daemon has been started again and has kept the session. */
+  onRestarted(callback: () => void): void {
+    this.#onRestarted = callback;
+  }
+
   /** Sends a request and waits for its answer. Rejects with the daemon's reason if the answer is not OK. */
   request(request: FdRequest, limits: CallLimits): Promise<FdAnswer> {
     return waitWithin<FdAnswer>({
@@ -126,8 +142,9 @@ export class FdConnection {
         const fds = request.fds ?? [];
         const { opcode, payload } = request;
         const bytes = encodeDatagram({ opcode, serial, status: 0, payload }, fds.length);
-        this.#pending.set(serial, { resolve, reject });
-        this.#unsent.push({ serial, bytes, fds });
+        const unsent = { serial, bytes, fds };
+        this.#pending.set(serial, { unsent, request, isRepeated: false, resolve, reject });
+        this.#unsent.push(unsent);
         this.#flush();
         return () => this.#abandon(serial, request);
       },
@@ -196,11 +213,27 @@ export class FdConnection {
     } else if (datagram.opcode === Opcode.REVOKED) {
       closeAll(fds);
       this.#onRevoked(decodeRevoked(datagram.payload));
+    } else if (datagram.opcode === Opcode.RESTARTED) {
+      closeAll(fds);
+      checkRestarted(datagram.payload);
+      this.#sendAgain();
+      this.#onRestarted();
     } else if ((datagram.opcode & ANSWER) !== 0) {
       this.#handleAnswer(datagram, fds);
     } else {
       closeAll(fds);
     }
+  }
+
+  /** What the earlier process has not answered it never will. Its place in the order is that of its serial, as before. */
+  #sendAgain(): void {
+    for (const pending of this.#pending.values()) {
+      if (this.#unsent.includes(pending.unsent)) continue;
+      pending.isRepeated = true;
+      this.#unsent.push(pending.unsent);
+    }
+    this.#unsent.sort((a, b) => a.serial - b.serial);
+    this.#flush();
   }
 
   #handleAnswer({ serial, status, payload }: Datagram, fds: readonly Fd[]): void {
@@ -212,6 +245,9 @@ export class FdConnection {
       closeAll(fds);
     } else if (status === 0) {
       pending.resolve({ payload, fds });
+    } else if (status === NOT_FOUND && pending.isRepeated && pending.request.removes === true) {
+      closeAll(fds);
+      pending.resolve({ payload: new Uint8Array(0), fds: [] });
     } else {
       closeAll(fds);
       pending.reject(errorOfStatus(status, decodeReason(payload)));

@@ -8,6 +8,7 @@ import {
   FENCE_BYTES,
   HEADER_BYTES,
   LABEL_BYTES,
+  RESTARTED_BYTES,
   TOKEN_BYTES,
   VERSION,
   WELCOME_BYTES,
@@ -89,6 +90,14 @@ export function decodeWelcome(payload: Uint8Array): Welcome {
     sessionId: readId(view, 8, 'session_id'),
     token: payload.slice(16, 16 + TOKEN_BYTES),
   };
+}
+
+/** The payload of RESTARTED. Throws {@link ProtocolError} for a version that this client does not speak. */
+export function checkRestarted(payload: Uint8Array): void {
+  expectLength('RESTARTED', payload, RESTARTED_BYTES);
+  const version = viewOf(payload).getUint32(0, true);
+  if (version === VERSION) return;
+  throw new ProtocolError(`RESTARTED: version ${version}: this client speaks ${VERSION}`);
 }
 
 /** The payload of FETCH and RELEASE. */

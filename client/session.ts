@@ -18,6 +18,7 @@ import {
   encodeFence,
   type FetchedBuffer,
 } from './fd-protocol';
+import { Takings } from './takings';
 
 /** A buffer's fd, as FETCH brought it. */
 export interface Fetched extends FetchedBuffer {
@@ -29,6 +30,10 @@ export class Session {
   readonly id: number;
   readonly #fds: FdConnection;
   readonly control: ControlConnection;
+  /** What gives it something. */
+  readonly takings = new Takings();
+  /** The grants that it made, as far as this process has heard of them. */
+  readonly grantIds = new Set<number>();
 
   private constructor(fds: FdConnection, control: ControlConnection) {
     this.id = fds.welcome.sessionId;
@@ -70,6 +75,11 @@ export class Session {
     this.#fds.onRevoked(callback);
   }
 
+  /** Calls back when the daemon has been started again, and the session goes on. */
+  onRestarted(callback: () => void): void {
+    this.#fds.onRestarted(callback);
+  }
+
   /** FETCH. The caller owns the fd. */
   async fetch(bufferId: number, limits: CallLimits): Promise<Fetched> {
     const what = `FETCH of buffer ${bufferId}`;
@@ -107,7 +117,7 @@ export class Session {
   async release(bufferId: number, limits: CallLimits): Promise<void> {
     const what = `RELEASE of buffer ${bufferId}`;
     const payload = encodeBufferIds([bufferId]);
-    await this.#fds.request({ opcode: Opcode.RELEASE, payload, what }, limits);
+    await this.#fds.request({ opcode: Opcode.RELEASE, payload, what, removes: true }, limits);
   }
 
   /** EXPORT_FENCE. The caller owns the sync_file. */

@@ -5,6 +5,7 @@ import { CallLimits, type CallOptions } from './call-limits';
 import type { ControlConnection } from './control-connection';
 import { ACCESS_NAMES, type Audience, describeGrant, type GrantDescription } from './descriptions';
 import { DmabufdError } from './errors';
+import type { Session } from './session';
 
 /** What is granted. */
 export interface ShareOptions {
@@ -46,7 +47,7 @@ function requireUint32(field: string, value: number | undefined, max: number): v
 }
 
 export async function shareBuffer(
-  control: ControlConnection,
+  session: Session,
   bufferId: number,
   share: ShareOptions,
   limits: CallLimits,
@@ -69,9 +70,17 @@ export async function shareBuffer(
     ...(timeToLiveMs === undefined ? {} : { timeToLive: toDuration(timeToLiveMs) }),
     maxUses,
   } as const;
-  const response = await control.call(control.methods.shares.ShareBuffer, request, limits);
+  const { control, takings, grantIds } = session;
+  const { ShareBuffer } = control.methods.shares;
+  const response = await control.untilAnswered(limits, 'ShareBuffer', () =>
+    takings.attempt(async () => {
+      const made = await control.callOnce(ShareBuffer, request, limits);
+      grantIds.add(describeGrant(made.grant).id);
+      return made;
+    }),
+  );
   const grant = describeGrant(response.grant);
-  const revoke = (options?: RevokeOptions) => revokeGrant(control, grant.id, options);
+  const revoke = (options?: RevokeOptions) => revokeGrant(session, grant.id, options);
   return {
     grant,
     secret: response.secret.length === 0 ? null : new Uint8Array(response.secret),
@@ -83,14 +92,25 @@ export async function shareBuffer(
 }
 
 export async function revokeGrant(
-  control: ControlConnection,
+  { control, grantIds }: Session,
   grantId: number,
   options: RevokeOptions = {},
 ): Promise<number> {
   const request = { grantId, revokeLeases: options.revokeLeases ?? false };
+  const limits = new CallLimits(options);
   const { RevokeGrant } = control.methods.shares;
-  const response = await control.call(RevokeGrant, request, new CallLimits(options));
-  return response.revokedLeaseCount;
+  const revoked = await control.untilAnswered(limits, 'RevokeGrant', async (isRepeated) => {
+    try {
+      return (await control.callOnce(RevokeGrant, request, limits)).revokedLeaseCount;
+    } catch (error) {
+      // The first was carried out, and its answer, with the count, lost with the daemon that was restarted.
+      const isDone = isRepeated && error instanceof DmabufdError && error.code === 'NOT_FOUND';
+      if (!isDone) throw error;
+      return 0;
+    }
+  });
+  grantIds.delete(grantId);
+  return revoked;
 }
 
 /** The session's grants, by ascending id. */

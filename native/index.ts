@@ -200,6 +200,8 @@ export interface FdPlaneOptions {
    * RESOURCE_EXHAUSTED. A session to which none are on their way may always be sent one answer.
    */
   readonly maxFdsInFlightPerAccount: number;
+  /** The id of the next who connects; default 1. Those of earlier processes of the daemon are below it. */
+  readonly firstSession?: number;
   /**
    * Called on the event loop when there are bookings or arrivals; not again before {@link FdPlane.takeArrivals} has been
    * called. To be taken in a later turn of the loop, or a storm of clients leaves no turn to anybody else.
@@ -220,6 +222,15 @@ export interface FdPlane {
   admit(session: number, token: Uint8Array, account: string): void;
   /** Sends GOODBYE and closes. A `'disconnected'` event follows. Nothing if the session has ended. */
   dismiss(session: number, status: number, reason: string): void;
+  /**
+   * Takes over the connection of a session that an earlier process of the daemon had. It is not read from until
+   * {@link readmit}; leases can be put. Takes the Fd over, also when it throws: `ESRCH`, the process behind it has gone.
+   */
+  resume(session: number, socket: Fd): PeerCredentials;
+  /** Says RESTARTED to a session that was resumed, and begins to read. Nothing if it has ended. */
+  readmit(session: number, account: string): void;
+  /** Another descriptor of a session's connection, which the caller owns; null if it has ended. */
+  duplicateSocket(session: number): Fd | null;
   /** Adds or replaces a row. Nothing if the session has ended. */
   putLease(session: number, lease: FdPlaneLease): void;
   /** Removes a row; nothing if there is none. */
@@ -242,8 +253,11 @@ export interface FdPlane {
    * taken never was there.
    */
   takeArrivals(most: number): FdPlaneArrival[];
-  /** Ends all sessions with GOODBYE UNAVAILABLE and joins the thread. */
-  close(): void;
+  /**
+   * Joins the thread, and ends all sessions with GOODBYE UNAVAILABLE. With `keepsSessions` it says nothing to them: for those
+   * whose connection somebody else has open, too.
+   */
+  close(options?: { readonly keepsSessions?: boolean }): void;
 }
 
 /** Who holds a record lock that could not be had. */

@@ -50,6 +50,9 @@ enum dmabufd_fd_opcode {
   DMABUFD_FD_IMPORT_FENCE = 7,
   /* Daemon to client, unasked: uint64_t buffer_id. The session's lease on it was revoked, and an access has ended. */
   DMABUFD_FD_REVOKED = 8,
+  /* Daemon to client, unasked: struct dmabufd_fd_restarted. The daemon has been started again and has kept the session. What
+   * was not answered will not be: send it again. */
+  DMABUFD_FD_RESTARTED = 9,
 };
 
 /* The numbers are those of gRPC's status codes. An answer with another status than OK carries no fd, and
@@ -95,6 +98,11 @@ struct dmabufd_fd_welcome {
   uint8_t token[DMABUFD_FD_TOKEN_BYTES]; /* for the gRPC metadata key "dmabufd-session-bin" */
 };
 
+struct dmabufd_fd_restarted {
+  uint32_t version; /* DMABUFD_FD_VERSION of the daemon that there is now */
+  uint32_t reserved;
+};
+
 struct dmabufd_fd_buffer {
   uint64_t buffer_id;
   uint64_t size_bytes; /* as the kernel says; 0 if it does not tell */
@@ -116,6 +124,7 @@ struct dmabufd_fd_fence {
 }
 static_assert(sizeof(dmabufd_fd_header) == 16, "no padding");
 static_assert(sizeof(dmabufd_fd_welcome) == 48, "no padding");
+static_assert(sizeof(dmabufd_fd_restarted) == 8, "no padding");
 static_assert(sizeof(dmabufd_fd_buffer) == 24, "no padding");
 static_assert(sizeof(dmabufd_fd_adopt) == 32, "no padding");
 static_assert(sizeof(dmabufd_fd_fence) == 16, "no padding");

@@ -10,6 +10,7 @@ export const Opcode = {
   EXPORT_FENCE: 6,
   IMPORT_FENCE: 7,
   REVOKED: 8,
+  RESTARTED: 9,
 } as const;
 
 /** Set in the opcode of an answer. */
@@ -23,6 +24,7 @@ export const MAX_DATAGRAM_BYTES = 8192;
 /** sizeof the structs. */
 export const HEADER_BYTES = 16;
 export const WELCOME_BYTES = 48;
+export const RESTARTED_BYTES = 8;
 export const BUFFER_BYTES = 24;
 export const FENCE_BYTES = 16;
 

@@ -12,6 +12,8 @@ import type { PolicyLocation } from './policy/load-policy';
 
 export interface Config {
   readonly runtimeDirectory: string;
+  /** Where what is to outlive a restart is noted; unset, nothing is. */
+  readonly stateDirectory?: string;
   /** Permission bits of both sockets. */
   readonly socketMode: number;
   readonly logLevel: LogLevel;
@@ -51,17 +53,19 @@ export function parseConfig(argv: readonly string[], surroundings: Surroundings)
     process.exit(error.exitCode === 0 ? 0 : 2);
   });
   const options = command.parse(argv).opts<
-    Omit<Config, 'runtimeDirectory' | 'maxBufferBytes' | 'policy'> & {
+    Omit<Config, 'runtimeDirectory' | 'stateDirectory' | 'maxBufferBytes' | 'policy'> & {
       runtimeDir: string;
+      stateDir?: string;
       maxBufferBytes?: number;
       /** False for --no-policy. */
       policy?: string | false;
     }
   >();
-  const { runtimeDir, policy: file, ...others } = options;
+  const { runtimeDir, stateDir, policy: file, ...others } = options;
   const maxBufferBytes = Math.min(options.maxBufferBytes ?? options.maxBytes, options.maxBytes);
   const policy = policyLocation(file, surroundings.environment);
-  return { ...others, runtimeDirectory: runtimeDir, maxBufferBytes, policy };
+  const state = stateDir === undefined ? {} : { stateDirectory: stateDir };
+  return { ...others, ...state, runtimeDirectory: runtimeDir, maxBufferBytes, policy };
 }
 
 function commandFor({ version, environment, memoryBytes }: Surroundings): Command {
@@ -73,6 +77,12 @@ function commandFor({ version, environment, memoryBytes }: Surroundings): Comman
       new Option('--runtime-dir <dir>', 'where control.sock and fd.sock are made')
         .argParser(parseDirectory)
         .default(defaultRuntimeDirectory(environment)),
+    )
+    .addOption(
+      new Option(
+        '--state-dir <dir>',
+        'where to note what a restart is not to lose; with a service manager that has an fd store',
+      ).argParser(parseDirectory),
     )
     .addOption(
       new Option('--socket-mode <octal>', 'permission bits of both sockets')

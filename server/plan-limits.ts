@@ -15,13 +15,21 @@ const FDS_PER_BUFFER = 3;
 const LEASES_PER_BUFFER = 4;
 const GRANTS_PER_BUFFER = 2;
 
-export function planLimits(config: Config, log: Log): Limits & FdBudget {
+/** `fdStoreCapacity`: how many fds are kept over a restart, of sessions and buffers; null if nothing is. */
+export function planLimits(
+  config: Config,
+  fdStoreCapacity: number | null,
+  log: Log,
+): Limits & FdBudget {
   const { maxBytes, maxBufferBytes } = config;
-  const budget = planFds(readFdLimit(), FDS_PER_BUFFER, config);
+  const budget = withinStore(planFds(readFdLimit(), FDS_PER_BUFFER, config), fdStoreCapacity);
   for (const name of ['maxSessions', 'maxBuffers'] as const) {
     const wanted = config[name];
     if (wanted === undefined || wanted === budget[name]) continue;
-    log.warn({ limit: name, wanted, given: budget[name] }, 'RLIMIT_NOFILE does not allow so many');
+    log.warn(
+      { limit: name, wanted, given: budget[name] },
+      'RLIMIT_NOFILE, or the fd store of the service manager, does not allow so many',
+    );
   }
   return {
     ...budget,
@@ -35,5 +43,15 @@ export function planLimits(config: Config, log: Log): Limits & FdBudget {
     slowWaitMs: config.slowWaitMs,
     maxQueuedEvents: 1024,
     maxWatchersPerSession: 4,
+  };
+}
+
+/** What is taken on is also kept: a store that is too small for it would lose some with a restart. */
+function withinStore({ maxSessions, maxBuffers }: FdBudget, capacity: number | null): FdBudget {
+  if (capacity === null) return { maxSessions, maxBuffers };
+  const sessions = Math.min(maxSessions, Math.max(Math.floor(capacity / 4), 1));
+  return {
+    maxSessions: sessions,
+    maxBuffers: Math.min(maxBuffers, Math.max(capacity - sessions, 1)),
   };
 }

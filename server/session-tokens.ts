@@ -12,23 +12,39 @@ interface Holder {
   readonly peer: Peer;
 }
 
+/** Remembers digests for a later process of the daemon. */
+export interface TokenKeeper {
+  keepToken(sessionId: SessionId, digest: string): void;
+  forgetToken(sessionId: SessionId): void;
+}
+
 export class SessionTokens {
   private readonly byDigest = new Map<string, Holder>();
   private readonly digests = new Map<SessionId, string>();
 
-  constructor(private readonly secrets: Secrets) {}
+  constructor(
+    private readonly secrets: Secrets,
+    private readonly keeper: TokenKeeper,
+  ) {}
 
   issue(sessionId: SessionId, peer: Peer): Uint8Array {
     const { secret, digest } = this.secrets.make();
+    this.resume(sessionId, peer, digest);
+    this.keeper.keepToken(sessionId, digest);
+    return secret;
+  }
+
+  /** A token that an earlier process of the daemon gave counts on. */
+  resume(sessionId: SessionId, peer: Peer, digest: string): void {
     this.byDigest.set(digest, { sessionId, peer });
     this.digests.set(sessionId, digest);
-    return secret;
   }
 
   forget(sessionId: SessionId): void {
     const digest = this.digests.get(sessionId);
     if (digest !== undefined) this.byDigest.delete(digest);
     this.digests.delete(sessionId);
+    this.keeper.forgetToken(sessionId);
   }
 
   /** The session of a token that this peer presents. UNAUTHENTICATED says what is wrong, never the token. */

@@ -8,6 +8,7 @@ export const OK = 0;
 export const RESOURCE_EXHAUSTED = 8;
 const INTERNAL = 13;
 export const UNAVAILABLE = 14;
+export const UNAUTHENTICATED = 16;
 
 const NUMBERS: Readonly<Record<DomainErrorCode, number>> = {
   cancelled: 1,
@@ -20,7 +21,7 @@ const NUMBERS: Readonly<Record<DomainErrorCode, number>> = {
   'failed-precondition': 9,
   unimplemented: 12,
   unavailable: UNAVAILABLE,
-  unauthenticated: 16,
+  unauthenticated: UNAUTHENTICATED,
 };
 
 const MAX_MESSAGE_LENGTH = 2_560;

@@ -31,6 +31,8 @@ export interface CallContext {
   readonly tokens: SessionTokens;
   /** Books what the fd plane has done before this call came. */
   readonly bookFdPlane: () => void;
+  /** Resolves when what has changed is kept over a restart; null if it is. */
+  readonly whenKept: () => Promise<void> | null;
   readonly broker: Pick<Broker, 'admitCall' | 'auditor' | 'callers'>;
   /** Turns of the event loop, by account. */
   readonly turns: Turns;
@@ -149,7 +151,10 @@ export function unary<Request, Response>(
     context.bookFdPlane();
     const call = new Call(unaryCall, context, isCharged);
     try {
-      return { call, response: await handle(unaryCall.request, call) };
+      const response = await handle(unaryCall.request, call);
+      // What an answer says has happened, a restart does not undo.
+      await context.whenKept();
+      return { call, response };
     } finally {
       call.end();
     }

@@ -9,7 +9,9 @@ import { Buffers } from './buffers';
 import { type Caller, Callers } from './callers';
 import { DomainError, type DomainErrorCode } from './errors';
 import { type EventFeed, EventHub } from './events';
+import { FIRST_IDS, type FreeIds, type Keeper, type KeptFacts } from './facts';
 import { HeapCatalogue } from './heaps';
+import { IdSource } from './id-source';
 import type { SessionId } from './ids';
 import { Intake } from './intake';
 import { Leases } from './leases';
@@ -20,6 +22,7 @@ import type { PolicyInForce } from './policy';
 import type { Audit, Clock, Heap, LeaseTable, Reporter, Secrets } from './ports';
 import { type Charge, FAIR_SHARES, Quota } from './quota';
 import { Session } from './records';
+import { Restoration } from './restoration';
 import { Shares } from './shares';
 import type { Totals } from './views';
 
@@ -36,6 +39,9 @@ export interface BrokerSetUp {
   readonly table: LeaseTable;
   readonly audit: Audit;
   readonly reporter: Reporter;
+  readonly keeper: Keeper;
+  /** Ids below these may have been given by an earlier process. */
+  readonly freeIds?: FreeIds;
 }
 
 /** Enough to be told that they are kept out. */
@@ -52,9 +58,15 @@ export class Broker {
   private readonly ledger = new Ledger();
   private readonly leases: Leases;
   private readonly events: EventHub;
+  private readonly ids: IdSource;
+  private readonly keeper: Keeper;
+  private readonly reporter: Reporter;
 
-  constructor({ limits, policy, daemonUid, heaps, ...ports }: BrokerSetUp) {
-    const { clock, secrets, table, audit, reporter } = ports;
+  constructor({ limits, policy, daemonUid, heaps, freeIds = FIRST_IDS, ...ports }: BrokerSetUp) {
+    const { clock, secrets, table, audit, reporter, keeper } = ports;
+    this.ids = new IdSource(keeper, freeIds);
+    this.keeper = keeper;
+    this.reporter = reporter;
     this.events = new EventHub(clock, limits);
     this.heaps = new HeapCatalogue(heaps);
     this.auditor = new Auditor(audit, policy);
@@ -68,9 +80,9 @@ export class Broker {
       grants: limits.maxGrants,
       calls: limits.maxCalls,
     });
-    const outside = { clock, table, reporter, slowWaitMs: limits.slowWaitMs };
+    const outside = { clock, table, reporter, keeper, slowWaitMs: limits.slowWaitMs };
     const { ledger, heaps: catalogue, callers, quota, events, auditor } = this;
-    this.leases = new Leases(ledger, callers, quota, outside, events);
+    this.leases = new Leases(ledger, callers, quota, outside, events, this.ids);
     this.intake = new Intake(this.leases, quota, catalogue, callers, auditor, limits);
     this.buffers = new Buffers(this.leases, callers, auditor);
     this.shares = new Shares(this.leases, callers, events, secrets, auditor);
@@ -84,6 +96,8 @@ export class Broker {
     this.auditor.watch({ action: 'open-session', peer, sessionId: id, details: {} }, () => {
       const charge = this.quota.reserve(this.callers.payerOf(peer), { sessions: 1 });
       this.ledger.addSession(new Session(id, peer, charge));
+      this.ids.noteSession(id);
+      this.keeper.keepSession({ id, peer, account: charge.account });
     });
     this.events.publish(id, { type: 'session-opened', peer }, [id]);
   }
@@ -97,6 +111,7 @@ export class Broker {
     this.leases.grants.forgetSession(id);
     for (const lease of [...session.leases.values()]) this.leases.end(lease, 'released', why);
     this.ledger.removeSession(session);
+    this.keeper.forgetSession(id);
     session.charge.refund();
     const { peer } = session;
     this.auditor.allowed({ action: 'close-session', peer, sessionId: id, details: { reason } });
@@ -153,6 +168,16 @@ export class Broker {
       waiters: this.leases.cpuAccessTally.waiting,
       chargedBytes: this.quota.held('bytes'),
     };
+  }
+
+  /** Takes over what an earlier process of the daemon kept, before anybody is served. */
+  restore(kept: KeptFacts): void {
+    new Restoration(this.leases, this.quota, this.keeper, this.reporter).restore(kept);
+  }
+
+  /** Ends all feeds, and leaves the sessions to a later process. */
+  handOver(reason: string): void {
+    this.events.endAll(new DomainError('unavailable', reason));
   }
 
   /** Ends all sessions and all feeds. SYNC ENDs that are owed are under way when it returns. */

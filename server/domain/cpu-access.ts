@@ -7,6 +7,7 @@
 import { type CpuAccessMode, writes } from './access';
 import { Arbiter, type Turn } from './arbiter';
 import { abortReason, DomainError } from './errors';
+import type { Keeper } from './facts';
 import { FenceWaits } from './fence-waits';
 import type { BufferId, SessionId } from './ids';
 import { describePeer, type Peer } from './peer';
@@ -39,6 +40,7 @@ export interface CpuAccessTally {
 export interface CpuAccessContext {
   readonly clock: Clock;
   readonly reporter: Reporter;
+  readonly keeper: Pick<Keeper, 'keepCpuAccess' | 'forgetCpuAccess'>;
   readonly tally: CpuAccessTally;
   /** Waits that last longer are told of. */
   readonly slowWaitMs: number;
@@ -72,6 +74,8 @@ class Attempt {
     readonly accessor: Accessor,
     readonly mode: CpuAccessMode,
     nowMs: number,
+    /** An earlier process of the daemon began it, or was about to. */
+    readonly isResumed = false,
   ) {
     this.sinceMs = nowMs;
     this.over = new Promise((resolve) => {
@@ -115,6 +119,25 @@ export class CpuAccess {
       cancelTimer();
       signal.removeEventListener('abort', onCallAbort);
     }
+  }
+
+  /**
+   * Takes over an access that an earlier process of the daemon had begun: it is open, and an END is owed. False if another one,
+   * with which it cannot have been, is there already.
+   */
+  resume(accessor: Accessor, mode: CpuAccessMode): boolean {
+    if (this.attempts.has(accessor.id)) return false;
+    const attempt = new Attempt(accessor, mode, this.context.clock.now(), true);
+    const turn = this.arbiter.enter(attempt, writes(mode), () => {});
+    if (turn.state !== 'held') {
+      this.arbiter.leave(turn);
+      return false;
+    }
+    attempt.turn = turn;
+    attempt.stage = 'open';
+    this.attempts.set(accessor.id, attempt);
+    this.context.tally.open += 1;
+    return true;
   }
 
   /** Resolves when SYNC END has returned, also that of an access which was given up. */
@@ -201,7 +224,20 @@ export class CpuAccess {
     }
     if (attempt.abandoned) throw abortReason(attempt.abort.signal);
     attempt.stage = 'start';
-    return this.memory.beginCpuAccess(attempt.mode);
+    return this.startInKernel(attempt);
+  }
+
+  /** Kept from before START until after END: a later process ends what this one has begun. */
+  private async startInKernel({ accessor, mode }: Attempt): Promise<boolean> {
+    const { bufferId } = this;
+    this.context.keeper.keepCpuAccess({ sessionId: accessor.id, bufferId, mode });
+    let hasBegun = false;
+    try {
+      hasBegun = await this.memory.beginCpuAccess(mode);
+    } finally {
+      if (!hasBegun) this.context.keeper.forgetCpuAccess(accessor.id, bufferId);
+    }
+    return hasBegun;
   }
 
   private tellDelay(attempt: Attempt): void {
@@ -228,7 +264,12 @@ export class CpuAccess {
     attempt.stage = 'ending';
     try {
       await this.memory.endCpuAccess(attempt.mode);
+    } catch (error) {
+      // Whether its START ever came to be is not known, and without one some exporters refuse the END.
+      if (!attempt.isResumed) throw error;
+      this.reportUnheard(attempt, error);
     } finally {
+      this.context.keeper.forgetCpuAccess(attempt.accessor.id, this.bufferId);
       this.context.tally.open -= 1;
       if (wasOpen) this.context.onEnded(attempt.accessor.id, writes(attempt.mode));
       this.leave(attempt);
@@ -240,9 +281,13 @@ export class CpuAccess {
     try {
       await this.finish(attempt);
     } catch (error) {
-      const whose = `session ${attempt.accessor.id}'s access to buffer ${this.bufferId}`;
-      this.context.reporter.report(error, `ending ${whose}`);
+      this.reportUnheard(attempt, error);
     }
+  }
+
+  private reportUnheard({ accessor }: Attempt, error: unknown): void {
+    const whose = `session ${accessor.id}'s access to buffer ${this.bufferId}`;
+    this.context.reporter.report(error, `ending ${whose}`);
   }
 
   private abandon(attempt: Attempt, reason: DomainError): void {

@@ -6,7 +6,9 @@
  */
 import { DomainError } from './errors';
 import type { GrantEndReason } from './events';
-import { type BufferId, type GrantId, IdSequence, isGrantId, type SessionId } from './ids';
+import type { GrantFact, Keeper } from './facts';
+import type { IdSource } from './id-source';
+import { type BufferId, type GrantId, isGrantId, type SessionId } from './ids';
 import { isMemberOf, type Peer } from './peer';
 import type { Clock } from './ports';
 import type { Payer, Quota } from './quota';
@@ -32,11 +34,12 @@ export class GrantBook {
   /** Those that have ended but gave leases that live are in here too. */
   private readonly byMaker = new Map<SessionId, Map<GrantId, Grant>>();
   private readonly byBuffer = new Map<BufferId, Set<Grant>>();
-  private readonly nextId = new IdSequence(isGrantId);
 
   constructor(
     private readonly clock: Clock,
     private readonly quota: Quota,
+    private readonly ids: IdSource,
+    private readonly keeper: Pick<Keeper, 'keepGrant' | 'forgetGrant'>,
     private readonly onEnded: (grant: Grant, reason: GrantEndReason) => void,
   ) {}
 
@@ -46,16 +49,15 @@ export class GrantBook {
   }
 
   /** ALREADY_EXISTS if the name is taken; RESOURCE_EXHAUSTED if the account has made too many. */
-  add(terms: GrantTerms, payer: Payer): Grant {
+  add(terms: GrantTerms, timeToLiveMs: number | null, payer: Payer): Grant {
     if (terms.name !== null && this.byName.has(terms.name)) {
       throw new DomainError('already-exists', `the name ${terms.name} is taken`);
     }
     const charge = this.quota.reserve(payer, { grants: 1 });
-    const { timeToLiveMs } = terms;
     const grant: Grant = {
       ...terms,
       charge,
-      id: this.nextId.next(),
+      id: this.ids.grant(),
       expiresAtMs: timeToLiveMs === null ? null : this.clock.now() + timeToLiveMs,
       uses: 0,
       ended: false,
@@ -63,10 +65,32 @@ export class GrantBook {
       cancelExpiry: () => {},
     };
     this.enter(grant);
-    if (timeToLiveMs !== null) {
-      grant.cancelExpiry = this.clock.after(timeToLiveMs, () => this.end(grant, 'expired'));
-    }
+    this.keeper.keepGrant(factOf(grant));
     return grant;
+  }
+
+  /** Takes over one that an earlier process of the daemon had, unless its name is taken. */
+  resume(fact: GrantFact): Grant | null {
+    const { account, ...terms } = fact;
+    if (terms.name !== null && !terms.ended && this.byName.has(terms.name)) return null;
+    const charge = this.quota.resume(account, { grants: 1 });
+    const grant: Grant = { ...terms, charge, leases: new Set(), cancelExpiry: () => {} };
+    if (grant.ended) this.enterByMaker(grant);
+    else this.enter(grant);
+    return grant;
+  }
+
+  /** A lease that was opened with a grant, as an earlier process had it. */
+  resumeLease(grant: Grant, lease: Lease): void {
+    grant.leases.add(lease);
+    lease.openedWith.add(grant);
+  }
+
+  /** Forgets those that are remembered for leases that did not come back. */
+  forgetSpent(): void {
+    for (const grants of [...this.byMaker.values()]) {
+      for (const grant of [...grants.values()]) this.forgetIfSpent(grant);
+    }
   }
 
   findByName(name: string): Grant | undefined {
@@ -90,6 +114,7 @@ export class GrantBook {
       lease.openedWith.add(grant);
     }
     if (grant.maxUses !== null && grant.uses >= grant.maxUses) this.end(grant, 'used-up');
+    else this.keeper.keepGrant(factOf(grant));
   }
 
   /** Nobody can open with it any more. Does nothing the second time. */
@@ -103,6 +128,7 @@ export class GrantBook {
     const onBuffer = this.byBuffer.get(grant.bufferId);
     onBuffer?.delete(grant);
     if (onBuffer?.size === 0) this.byBuffer.delete(grant.bufferId);
+    this.keeper.keepGrant(factOf(grant));
     this.forgetIfSpent(grant);
     this.onEnded(grant, reason);
   }
@@ -127,6 +153,7 @@ export class GrantBook {
       this.end(grant, 'owner-gone');
       for (const lease of grant.leases) lease.openedWith.delete(grant);
       grant.charge.refund();
+      this.keeper.forgetGrant(grant.id);
     }
     this.byMaker.delete(sessionId);
   }
@@ -140,16 +167,24 @@ export class GrantBook {
     this.usable.set(grant.id, grant);
     if (grant.name !== null) this.byName.set(grant.name, grant);
     if (grant.digest !== null) this.byDigest.set(grant.digest, grant);
-    const ofMaker = this.byMaker.get(grant.maker) ?? new Map<GrantId, Grant>();
-    this.byMaker.set(grant.maker, ofMaker.set(grant.id, grant));
+    this.enterByMaker(grant);
     const onBuffer = this.byBuffer.get(grant.bufferId) ?? new Set<Grant>();
     this.byBuffer.set(grant.bufferId, onBuffer.add(grant));
+    if (grant.expiresAtMs === null) return;
+    const timeToLiveMs = Math.max(grant.expiresAtMs - this.clock.now(), 0);
+    grant.cancelExpiry = this.clock.after(timeToLiveMs, () => this.end(grant, 'expired'));
+  }
+
+  private enterByMaker(grant: Grant): void {
+    const ofMaker = this.byMaker.get(grant.maker) ?? new Map<GrantId, Grant>();
+    this.byMaker.set(grant.maker, ofMaker.set(grant.id, grant));
   }
 
   /** One that has ended is kept only for the leases that it gave. */
   private forgetIfSpent(grant: Grant): void {
     if (!grant.ended || grant.leases.size > 0) return;
     grant.charge.refund();
+    this.keeper.forgetGrant(grant.id);
     const ofMaker = this.byMaker.get(grant.maker);
     ofMaker?.delete(grant.id);
     if (ofMaker?.size === 0) this.byMaker.delete(grant.maker);
@@ -162,6 +197,12 @@ export class GrantBook {
     this.end(grant, 'expired');
     return undefined;
   }
+}
+
+function factOf(grant: Grant): GrantFact {
+  const { id, bufferId, maker, access, audience, name, digest, expiresAtMs, maxUses } = grant;
+  const terms = { bufferId, maker, access, audience, name, digest, expiresAtMs, maxUses };
+  return { ...terms, id, uses: grant.uses, ended: grant.ended, account: grant.charge.account };
 }
 
 export function viewGrant(grant: Grant): GrantView {

@@ -27,17 +27,3 @@ export function isBufferId(value: number): value is BufferId {
 export function isGrantId(value: number): value is GrantId {
   return isId(value);
 }
-
-/** Counts ids up from 1. */
-export class IdSequence<Id extends number> {
-  private last = 0;
-
-  constructor(private readonly isValid: (value: number) => value is Id & number) {}
-
-  next(): Id {
-    this.last += 1;
-    const id = this.last;
-    if (!this.isValid(id)) throw new Error('ids are used up');
-    return id;
-  }
-}

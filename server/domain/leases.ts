@@ -9,8 +9,10 @@ import type { Callers } from './callers';
 import { CpuAccess, type CpuAccessTally } from './cpu-access';
 import { DomainError } from './errors';
 import type { EventHub } from './events';
+import type { BufferFact, Keeper, LeaseFact } from './facts';
 import { FairQueue } from './fair-queue';
 import { GrantBook } from './grants';
+import type { IdSource } from './id-source';
 import type { SessionId } from './ids';
 import type { Ledger } from './ledger';
 import { Lingering } from './lingering';
@@ -48,12 +50,15 @@ export class Leases {
       readonly clock: Clock;
       readonly table: LeaseTable;
       readonly reporter: Reporter;
+      readonly keeper: Keeper;
       readonly slowWaitMs: number;
     },
     private readonly events: EventHub,
+    private readonly ids: IdSource,
   ) {
-    this.lingering = new Lingering(outside.clock, (buffer) => this.forget(buffer));
-    this.grants = new GrantBook(outside.clock, quota, (grant, reason) => {
+    const { clock, keeper } = outside;
+    this.lingering = new Lingering(clock, (buffer) => this.forget(buffer));
+    this.grants = new GrantBook(clock, quota, ids, keeper, (grant, reason) => {
       const body = {
         type: 'grant-ended',
         grantId: grant.id,
@@ -67,8 +72,10 @@ export class Leases {
   /** A buffer that nobody knew, leased to and owned by the session. */
   create(session: Session, entry: NewBuffer): Lease {
     const createdAtMs = this.outside.clock.now();
-    const buffer = this.ledger.addBuffer({ ...entry, createdAtMs });
+    const buffer = this.ledger.addBuffer({ ...entry, id: this.ids.buffer(), createdAtMs });
+    this.outside.keeper.keepBuffer(bufferFact(buffer), buffer.memory);
     const lease = this.addFirst(session, buffer);
+    this.outside.keeper.keepLease(leaseFact(lease));
     const body = { type: 'buffer-created', buffer: viewBuffer(buffer, lease) } as const;
     this.events.publish(session.id, body, [session.id]);
     return lease;
@@ -87,7 +94,10 @@ export class Leases {
     const { access } = lease;
     const body = { type: 'lease-opened', bufferId: buffer.id, access, peer: session.peer } as const;
     this.events.publish(session.id, body, [session.id, ...ownersOf(buffer)]);
-    this.grants.use(grant, lease, held === undefined || isWider);
+    const gaveSomething = held === undefined || isWider;
+    // The use first: a grant for one must not be had twice, whenever this process dies.
+    this.grants.use(grant, lease, gaveSomething);
+    if (gaveSomething) this.outside.keeper.keepLease(leaseFact(lease));
     return lease;
   }
 
@@ -101,11 +111,31 @@ export class Leases {
     if (how === 'revoked') this.outside.table.revoke(session.id, buffer.id);
     else this.outside.table.drop(session.id, buffer.id);
     this.ledger.removeLease(lease);
+    this.outside.keeper.forgetLease(session.id, buffer.id);
     lease.charge.refund();
     this.remember(lease, how);
     buffer.cpuAccess?.drop(session.id, why);
     this.grants.forgetLease(lease);
     this.events.publish(session.id, { type: `lease-${how}`, bufferId: buffer.id }, told);
+    if (buffer.leases.size === 0) this.retire(buffer);
+  }
+
+  /** Takes over a buffer that an earlier process of the daemon had; nobody leases it yet. */
+  resumeBuffer({ id, heap, origin, label, createdAtMs, ...fact }: BufferFact, memory: Memory) {
+    const charge = this.quota.resume(fact.account, { bytes: fact.chargedBytes, buffers: 1 });
+    return this.ledger.addBuffer({ id, heap, origin, memory, label, createdAtMs, charge });
+  }
+
+  /** The same of a lease. Throws if there is no fd for it. */
+  resume(session: Session, buffer: BufferRecord, fact: LeaseFact): Lease {
+    const { access, isOwner, createdAtMs } = fact;
+    const charge = this.quota.resume(fact.account, { leases: 1 });
+    const openedWith = new Set<Grant>();
+    return this.enter({ session, buffer, access, isOwner, createdAtMs, charge, openedWith });
+  }
+
+  /** Ends a buffer whose leases have not come back. */
+  retireUnleased(buffer: BufferRecord): void {
     if (buffer.leases.size === 0) this.retire(buffer);
   }
 
@@ -121,6 +151,7 @@ export class Leases {
     buffer.cpuAccess ??= new CpuAccess(bufferId, buffer.memory, {
       clock: this.outside.clock,
       reporter: this.outside.reporter,
+      keeper: this.outside.keeper,
       tally: this.cpuAccessTally,
       slowWaitMs: this.outside.slowWaitMs,
       onBegan: (sessionId, writes) =>
@@ -147,12 +178,15 @@ export class Leases {
     const createdAtMs = this.outside.clock.now();
     const charge = this.quota.reserve(this.callers.payerOf(session.peer), { leases: 1 });
     const openedWith = new Set<Grant>();
-    const lease = { session, buffer, access, isOwner, createdAtMs, charge, openedWith };
+    return this.enter({ session, buffer, access, isOwner, createdAtMs, charge, openedWith });
+  }
+
+  private enter(lease: Lease): Lease {
     try {
       // The row first: if there is no fd for it, nothing has happened.
       this.put(lease);
     } catch (error) {
-      charge.refund();
+      lease.charge.refund();
       throw error;
     }
     this.ledger.addLease(lease);
@@ -164,6 +198,7 @@ export class Leases {
       return this.add(session, buffer, buffer.memory.access, true);
     } catch (error) {
       this.ledger.removeBuffer(buffer);
+      this.outside.keeper.forgetBuffer(buffer.id);
       throw error;
     }
   }
@@ -211,6 +246,7 @@ export class Leases {
 
   private forget(buffer: BufferRecord): void {
     this.ledger.removeBuffer(buffer);
+    this.outside.keeper.forgetBuffer(buffer.id);
     const lastHolder = buffer.formerHolders[buffer.formerHolders.length - 1]?.sessionId;
     void this.giveBack(buffer.memory, buffer.charge).then(() => {
       if (lastHolder === undefined) return;
@@ -229,6 +265,29 @@ function ownersOf(buffer: BufferRecord): SessionId[] {
   // The owner's lease came first, and a Map keeps the order: no need to look at the others.
   for (const lease of buffer.leases.values()) return lease.isOwner ? [lease.session.id] : [];
   return [];
+}
+
+function bufferFact(buffer: BufferRecord): BufferFact {
+  const { id, heap, origin, memory, label, createdAtMs, charge } = buffer;
+  const { kind, device, inode, sizeBytes, access } = memory;
+  const { account, bytes: chargedBytes } = charge;
+  const known = { id, heap, origin, label, createdAtMs, account, chargedBytes };
+  return { ...known, kind, device, inode, sizeBytes, access };
+}
+
+function leaseFact(lease: Lease): LeaseFact {
+  const { session, buffer, access, isOwner, createdAtMs, charge } = lease;
+  const openedWith = Array.from(lease.openedWith, ({ id }) => id);
+  const { account } = charge;
+  return {
+    sessionId: session.id,
+    bufferId: buffer.id,
+    access,
+    isOwner,
+    createdAtMs,
+    openedWith,
+    account,
+  };
 }
 
 /** The buffer as the holder of a lease sees it, or, without one, an administrator. */

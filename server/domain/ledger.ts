@@ -5,7 +5,7 @@
  */
 import { AscendingIds } from './ascending-ids';
 import { DomainError } from './errors';
-import { type BufferId, IdSequence, isBufferId, type SessionId } from './ids';
+import { type BufferId, isBufferId, type SessionId } from './ids';
 import type { Memory } from './ports';
 import type { BufferRecord, Lease, Session } from './records';
 
@@ -19,7 +19,6 @@ export class Ledger {
   private readonly buffers = new Map<BufferId, BufferRecord>();
   private readonly bufferIds = new AscendingIds<BufferId>();
   private readonly buffersByMemory = new Map<string, BufferRecord>();
-  private readonly nextBufferId = new IdSequence(isBufferId);
   private leases = 0;
   private leasedBuffers = 0;
 
@@ -67,14 +66,11 @@ export class Ledger {
     return [...this.sessions.keys()];
   }
 
-  addBuffer(
-    entry: Omit<BufferRecord, 'id' | 'leases' | 'formerHolders' | 'cpuAccess'>,
-  ): BufferRecord {
-    const id = this.nextBufferId.next();
+  addBuffer(entry: Omit<BufferRecord, 'leases' | 'formerHolders' | 'cpuAccess'>): BufferRecord {
     const nobody = { leases: new Map(), formerHolders: [], cpuAccess: null };
-    const buffer: BufferRecord = { ...entry, id, ...nobody };
-    this.buffers.set(id, buffer);
-    this.bufferIds.add(id);
+    const buffer: BufferRecord = { ...entry, ...nobody };
+    this.buffers.set(buffer.id, buffer);
+    this.bufferIds.add(buffer.id);
     this.buffersByMemory.set(memoryKey(buffer.memory), buffer);
     return buffer;
   }

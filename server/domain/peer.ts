@@ -31,6 +31,13 @@ export function isSameProcess(a: Peer, b: Peer): boolean {
   return a.pid !== 0 && a.pid === b.pid && a.startTime === b.startTime && a.uid === b.uid;
 }
 
+/** Whether the kernel says the same of both, of what it fixed when the peer connected. */
+export function isSameAttested(a: Peer, b: Peer): boolean {
+  const isSame =
+    a.pid === b.pid && a.startTime === b.startTime && a.uid === b.uid && a.gid === b.gid;
+  return isSame && a.groups.join() === b.groups.join();
+}
+
 /** By its effective group or a supplementary one. */
 export function isMemberOf(peer: Peer, gid: number): boolean {
   return peer.gid === gid || peer.groups.includes(gid);

@@ -170,6 +170,12 @@ export class Quota {
     return new Charge(this, payer, amounts);
   }
 
+  /** What an earlier process of the daemon had reserved: held as it was, whatever the limits are by now. */
+  resume(account: string, amounts: Amounts): Charge {
+    this.book(account, amounts, 1);
+    return new Charge(this, { account, limits: UNLIMITED }, amounts);
+  }
+
   check(payer: Payer, amounts: Amounts): void {
     for (const resource of RESOURCES) this.pools[resource].check(payer, amounts[resource] ?? 0);
   }

@@ -70,7 +70,6 @@ export interface GrantTerms {
   /** Null if it is opened by the secret of this digest. */
   readonly name: string | null;
   readonly digest: string | null;
-  readonly timeToLiveMs: number | null;
   readonly maxUses: number | null;
 }
 

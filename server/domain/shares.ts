@@ -102,11 +102,11 @@ export class Shares {
       access,
       audience,
       name,
-      timeToLiveMs,
       maxUses,
+      digest: made?.digest ?? null,
     };
     const payer = this.callers.payerOf(session.peer);
-    const grant = this.leases.grants.add({ ...terms, digest: made?.digest ?? null }, payer);
+    const grant = this.leases.grants.add(terms, timeToLiveMs, payer);
     const body = { type: 'grant-created', grantId: grant.id, bufferId: buffer.id, name } as const;
     this.events.publish(session.id, body, [session.id]);
     return { grant: viewGrant(grant), secret: made?.secret ?? null };

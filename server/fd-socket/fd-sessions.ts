@@ -13,6 +13,7 @@ import { type KernelCalls, KernelMemory } from '../heaps/kernel-memory';
 import type { Log } from '../log';
 import type { Identify } from '../peers/proc';
 import type { SessionTokens } from '../session-tokens';
+import type { StateKeeper } from '../state/state-keeper';
 import { OK, statusOf } from '../status';
 import { EMPTY, encodeBuffer, encodeFlags, encodeReason } from './answers';
 import { checkFdCount, parseAdopt, parseFence } from './requests';
@@ -22,6 +23,12 @@ type Request = Extract<FdPlaneArrival, { type: 'request' }>;
 /** Arrivals in one turn of the event loop, so that a storm of clients leaves turns to everybody else. */
 const ARRIVALS_A_TURN = 16;
 
+/** What it asks of the plane. */
+export type ServingPlane = Pick<
+  FdPlane,
+  'admit' | 'dismiss' | 'answer' | 'takeBookings' | 'takeArrivals' | 'duplicateSocket'
+>;
+
 interface Answer {
   readonly payload: Uint8Array;
   readonly fds: readonly Fd[];
@@ -30,10 +37,11 @@ interface Answer {
 export class FdSessions {
   constructor(
     private readonly addon: KernelCalls,
-    private readonly plane: Omit<FdPlane, 'close'>,
+    private readonly plane: ServingPlane,
     private readonly broker: Broker,
     private readonly tokens: SessionTokens,
     private readonly identify: Identify,
+    private readonly keeper: Pick<StateKeeper, 'keepConnection' | 'whenKept'>,
     private readonly log: Log,
   ) {}
 
@@ -92,6 +100,7 @@ export class FdSessions {
         this.tokens.issue(session, peer),
         this.broker.callers.accountOf(peer),
       );
+      this.keep(session);
       this.log.info({ session, peer }, 'session opened');
     } catch (error) {
       const { code, message } = statusOf(error, (defect) =>
@@ -99,6 +108,14 @@ export class FdSessions {
       );
       this.plane.dismiss(session, code, message);
     }
+  }
+
+  /** In the order of what is kept it comes before all that the client can do with the session, and so need not be waited for. */
+  private keep(session: SessionId): void {
+    const socket = this.plane.duplicateSocket(session);
+    if (socket === null) return;
+    this.keeper.keepConnection(session, socket);
+    socket.close();
   }
 
   private close(session: SessionId, reason: string): void {
@@ -121,13 +138,7 @@ export class FdSessions {
   private respond(session: SessionId, request: Request): void {
     const { serial, opcode } = request;
     try {
-      const { payload, fds } = this.perform(session, request);
-      try {
-        this.plane.answer(session, request, OK, payload, fds);
-      } finally {
-        for (const fd of fds) fd.close();
-      }
-      this.log.debug({ session, opcode, serial }, 'fd request answered');
+      this.answerOnceKept(session, request, this.perform(session, request));
     } catch (error) {
       const { code, message } = statusOf(error, (defect) =>
         this.log.error({ session, opcode, err: defect }, 'an fd request failed'),
@@ -138,6 +149,19 @@ export class FdSessions {
       // Off the event loop: it may be the last fd of a huge memory.
       for (const fd of request.fds) void this.addon.closeFd(fd);
     }
+  }
+
+  /** What an answer says has happened, a restart does not undo. */
+  private answerOnceKept(session: SessionId, request: Request, { payload, fds }: Answer): void {
+    const { serial, opcode } = request;
+    const answer = () => {
+      this.plane.answer(session, request, OK, payload, fds);
+      for (const fd of fds) fd.close();
+      this.log.debug({ session, opcode, serial }, 'fd request answered');
+    };
+    const kept = this.keeper.whenKept();
+    if (kept === null) answer();
+    else void kept.then(answer);
   }
 
   private perform(session: SessionId, { opcode, payload, fds }: Request): Answer {

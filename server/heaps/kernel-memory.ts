@@ -60,6 +60,8 @@ export class KernelMemory implements Memory {
   private readonly readOnlyDefeatedBy: ReadonlySet<number> | null;
   private readOnlyFd: Fd | null = null;
   private isWithdrawn = false;
+  /** The service manager has a reference, too, for a later process of the daemon. */
+  private isLent = false;
   private readonly readable: FenceWait;
   private readonly writable: FenceWait;
 
@@ -101,6 +103,11 @@ export class KernelMemory implements Memory {
       }
       throw asAnswer(error, 'opening the buffer read-only');
     }
+  }
+
+  /** Has somebody keep a reference that counts as the daemon's own; `store` answers whether he does. */
+  lend(store: (fd: Fd) => boolean): void {
+    this.isLent = store(this.fd);
   }
 
   enforcesReadOnly(peer: Peer): boolean {
@@ -173,8 +180,8 @@ export class KernelMemory implements Memory {
     if (this.kind === 'dma-buf') {
       // The kernel has taken off the reference that reading this took.
       const count = readFdinfo(this.fd).get('count');
-      const own = 1 + this.readable.fdCount + this.writable.fdCount;
-      return count === undefined ? null : Number(count) - own;
+      const own = 1 + Number(this.isLent) + this.readable.fdCount + this.writable.fdCount;
+      return count === undefined ? null : Math.max(Number(count) - own, 0);
     }
     // Until then what is handed out is open here, too.
     if (!this.isWithdrawn || this.writerFd === this.fd) return null;

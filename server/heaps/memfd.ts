@@ -13,9 +13,9 @@ import type { HeapDriver } from './driver';
 import { KernelMemory } from './kernel-memory';
 
 const READABLE_ONLY = 0o444;
+const OWNERS_ONLY = 0o600;
 
 export function memfdHeap(addon: NativeAddon): HeapDriver {
-  const readOnlyDefeatedBy = new Set([0, geteuid?.() ?? 0]);
   return {
     name: 'memfd',
     kind: 'memfd',
@@ -23,22 +23,30 @@ export function memfdHeap(addon: NativeAddon): HeapDriver {
     maxBufferBytes: null,
     async allocate(sizeBytes, label) {
       const fd = await addon.createMemfd(label === '' ? 'dmabufd' : label, sizeBytes);
-      const writerFd = openForWriters(addon, fd);
-      fchmodSync(fd.number, READABLE_ONLY);
-      return new KernelMemory(addon, {
-        fd,
-        writerFd,
-        kind: 'memfd',
-        access: 'read-write',
-        readOnlyDefeatedBy,
-      });
+      return memfdMemory(addon, fd);
     },
   };
 }
 
+/** The memory of a memfd that the daemon made, now or in an earlier process. Takes the fd over. */
+export function memfdMemory(addon: NativeAddon, fd: Fd): KernelMemory {
+  const readOnlyDefeatedBy = new Set([0, geteuid?.() ?? 0]);
+  const writerFd = openForWriters(addon, fd);
+  return new KernelMemory(addon, {
+    fd,
+    writerFd,
+    kind: 'memfd',
+    access: 'read-write',
+    readOnlyDefeatedBy,
+  });
+}
+
 function openForWriters(addon: NativeAddon, fd: Fd): Fd {
   try {
-    return addon.reopen(fd, 'read-write');
+    fchmodSync(fd.number, OWNERS_ONLY);
+    const writerFd = addon.reopen(fd, 'read-write');
+    fchmodSync(fd.number, READABLE_ONLY);
+    return writerFd;
   } catch (error) {
     fd.close();
     throw error;

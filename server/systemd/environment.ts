@@ -21,6 +21,8 @@ export interface ServiceEnvironment {
   /** The service is taken for hung after so long without a sign of life. */
   readonly watchdogMs: number | null;
   readonly inherited: readonly InheritedFd[];
+  /** How many fds the service manager keeps for a later process of the service; 0 if it keeps none. */
+  readonly fdStoreCapacity: number;
 }
 
 /** A variable that no service manager sets so. The message names it, its value and what it may be. */
@@ -41,11 +43,13 @@ export function takeServiceEnvironment(
   const [socket, watchdog, watchdogPid] = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID'].map(
     take,
   );
+  const store = take('FDSTORE');
   const [count, listenPid, names] = ['LISTEN_FDS', 'LISTEN_PID', 'LISTEN_FDNAMES'].map(take);
   return {
     notifySocket: parseNotifySocket(socket),
     watchdogMs: isFor(watchdogPid, pid) ? parseWatchdog(watchdog) : null,
     inherited: listenPid === String(pid) ? parseInherited(count, names) : [],
+    fdStoreCapacity: store === undefined ? 0 : parseCount('FDSTORE', store, MOST_FDS),
   };
 }
 

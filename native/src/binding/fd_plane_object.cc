@@ -77,6 +77,8 @@ Napi::Function FdPlaneObject::define(Napi::Env env) {
   return DefineClass(
       env, "FdPlane",
       {InstanceMethod<&FdPlaneObject::admit>("admit"), InstanceMethod<&FdPlaneObject::dismiss>("dismiss"),
+       InstanceMethod<&FdPlaneObject::resume>("resume"), InstanceMethod<&FdPlaneObject::readmit>("readmit"),
+       InstanceMethod<&FdPlaneObject::duplicate_socket>("duplicateSocket"),
        InstanceMethod<&FdPlaneObject::put_lease>("putLease"), InstanceMethod<&FdPlaneObject::drop_lease>("dropLease"),
        InstanceMethod<&FdPlaneObject::revoke_lease>("revokeLease"),
        InstanceMethod<&FdPlaneObject::answer>("answer"), InstanceMethod<&FdPlaneObject::take_bookings>("takeBookings"),
@@ -88,21 +90,23 @@ FdPlaneObject::FdPlaneObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
   take_internal(info);
 }
 
-FdPlaneObject::~FdPlaneObject() { stop(); }
+FdPlaneObject::~FdPlaneObject() { stop(false); }
 
-void FdPlaneObject::start(Listener listener, const FdPlaneLimits& limits, const Napi::Function& on_events) {
+void FdPlaneObject::start(Listener listener, const FdPlaneLimits& limits, uint64_t first_session,
+                          const Napi::Function& on_events) {
   const Napi::String name = Napi::String::New(Env(), "dmabufd fd plane");
   const napi_status created = napi_create_threadsafe_function(Env(), on_events, nullptr, name, 0, 1, nullptr, nullptr,
                                                               nullptr, call_on_events, &wake_);
   if (created != napi_ok) throw Napi::Error::New(Env());
-  plane_ = std::make_unique<FdPlane>(std::move(listener), limits, [wake = wake_] {
+  plane_ = std::make_unique<FdPlane>(std::move(listener), limits, first_session, [wake = wake_] {
     (void)napi_call_threadsafe_function(wake, nullptr, napi_tsfn_nonblocking);
   });
   Ref();
 }
 
-void FdPlaneObject::stop() {
+void FdPlaneObject::stop(bool keeps_sessions) {
   if (plane_ == nullptr) return;
+  plane_->stop(keeps_sessions);
   plane_.reset();
   (void)napi_release_threadsafe_function(wake_, napi_tsfn_release);
 }
@@ -122,6 +126,30 @@ void FdPlaneObject::dismiss(const Napi::CallbackInfo& info) {
   const uint32_t status = to_uint32(info[1], "status");
   const std::string reason = to_text(info[2], "reason");
   if (plane_ != nullptr) plane_->dismiss(session, status, reason);
+}
+
+Napi::Value FdPlaneObject::resume(const Napi::CallbackInfo& info) {
+  const uint64_t session = to_uint64(info[0], "session");
+  UniqueFd socket = FdObject::take(info[1], "socket");
+  return call_core(info.Env(), [&]() -> Napi::Value {
+    if (plane_ == nullptr) throw SystemError(EBADF, "resume");
+    return to_js(info.Env(), plane_->resume(session, std::move(socket)));
+  });
+}
+
+void FdPlaneObject::readmit(const Napi::CallbackInfo& info) {
+  const uint64_t session = to_uint64(info[0], "session");
+  const std::string account = to_text(info[1], "account");
+  if (plane_ != nullptr) plane_->readmit(session, account);
+}
+
+Napi::Value FdPlaneObject::duplicate_socket(const Napi::CallbackInfo& info) {
+  const uint64_t session = to_uint64(info[0], "session");
+  return call_core(info.Env(), [&]() -> Napi::Value {
+    UniqueFd socket = plane_ == nullptr ? UniqueFd() : plane_->duplicate_socket(session);
+    if (!socket.valid()) return info.Env().Null();
+    return FdObject::wrap(info.Env(), std::move(socket));
+  });
 }
 
 void FdPlaneObject::put_lease(const Napi::CallbackInfo& info) {
@@ -173,9 +201,9 @@ Napi::Value FdPlaneObject::take_arrivals(const Napi::CallbackInfo& info) {
   return events_to_js(info.Env(), arrivals);
 }
 
-void FdPlaneObject::close(const Napi::CallbackInfo&) {
+void FdPlaneObject::close(const Napi::CallbackInfo& info) {
   if (plane_ == nullptr) return;
-  stop();
+  stop(flag_or(info[0], "keepsSessions", false));
   Unref();
 }
 
@@ -184,12 +212,14 @@ Napi::Value start_fd_plane_binding(const Napi::CallbackInfo& info) {
   const Napi::Object options = to_object(info[0], "options");
   const FdPlaneLimits limits{to_uint32(options.Get("maxSessions"), "maxSessions"),
                              to_uint64(options.Get("maxFdsInFlightPerAccount"), "maxFdsInFlightPerAccount")};
+  const uint64_t first_session =
+      options.Get("firstSession").IsUndefined() ? 1 : to_uint64(options.Get("firstSession"), "firstSession");
   const Napi::Function on_events = to_function(options.Get("onEvents"), "onEvents");
   const bool is_shared = flag_or(options, "isListenerShared", false);
   UniqueFd listener = FdObject::take(options.Get("listener"), "listener");
   const Napi::Object object = Environment::of(env).fd_plane_class.New({Napi::External<void>::New(env, &listener)});
   call_core(env, [&] {
-    FdPlaneObject::Unwrap(object)->start({std::move(listener), is_shared}, limits, on_events);
+    FdPlaneObject::Unwrap(object)->start({std::move(listener), is_shared}, limits, first_session, on_events);
     return true;
   });
   return object;

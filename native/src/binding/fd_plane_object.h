@@ -21,13 +21,16 @@ class FdPlaneObject : public Napi::ObjectWrap<FdPlaneObject> {
   FdPlaneObject& operator=(FdPlaneObject&&) = delete;
 
   // Called once, right after construction.
-  void start(Listener listener, const FdPlaneLimits& limits, const Napi::Function& on_events);
+  void start(Listener listener, const FdPlaneLimits& limits, uint64_t first_session, const Napi::Function& on_events);
 
  private:
-  void stop();
+  void stop(bool keeps_sessions);
 
   void admit(const Napi::CallbackInfo& info);
   void dismiss(const Napi::CallbackInfo& info);
+  Napi::Value resume(const Napi::CallbackInfo& info);
+  void readmit(const Napi::CallbackInfo& info);
+  Napi::Value duplicate_socket(const Napi::CallbackInfo& info);
   void put_lease(const Napi::CallbackInfo& info);
   void drop_lease(const Napi::CallbackInfo& info);
   void revoke_lease(const Napi::CallbackInfo& info);

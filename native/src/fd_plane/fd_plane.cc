@@ -30,34 +30,36 @@ constexpr int kReviewMs = 1000;
 // How many connections may wait for the main thread to take them. More wait in the listener's backlog.
 constexpr size_t kMaxUntaken = 64;
 
-UniqueFd duplicate(const UniqueFd& fd) {
-  if (!fd.valid()) return UniqueFd();
-  return UniqueFd(check(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0), "fcntl(F_DUPFD_CLOEXEC)"));
-}
+UniqueFd duplicate(int fd) { return UniqueFd(check(::fcntl(fd, F_DUPFD_CLOEXEC, 0), "fcntl(F_DUPFD_CLOEXEC)")); }
+
+UniqueFd duplicate(const UniqueFd& fd) { return fd.valid() ? duplicate(fd.get()) : UniqueFd(); }
 
 }  // namespace
 
-FdPlane::FdPlane(Listener listener, const FdPlaneLimits& limits, std::function<void()> on_events)
+FdPlane::FdPlane(Listener listener, const FdPlaneLimits& limits, uint64_t first_session,
+                 std::function<void()> on_events)
     : acceptor_(std::move(listener)),
       epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       limits_(limits),
-      on_events_(std::move(on_events)) {
+      on_events_(std::move(on_events)),
+      next_session_(first_session) {
   watch(acceptor_.listener(), kListenerTag, EPOLLIN);
   watch(wake_.get(), kWakeTag, EPOLLIN);
   watch(receiver_.wake_fd(), kReceiverTag, EPOLLIN);
   thread_ = start_quiet_thread([this] { run(); });
 }
 
-FdPlane::~FdPlane() { stop(); }
+FdPlane::~FdPlane() { stop(false); }
 
-void FdPlane::stop() noexcept {
+void FdPlane::stop(bool keeps_sessions) noexcept {
   if (!thread_.joinable()) return;
   stopping_ = true;
   ::eventfd_write(wake_.get(), 1);
   thread_.join();
   const Lock lock(mutex_);
   for (auto& [id, session] : sessions_) {
+    if (keeps_sessions) continue;
     session->dismiss(DMABUFD_FD_UNAVAILABLE, "the daemon stops");
     receiver_.dispose(session->user(), session->shared_socket());
   }
@@ -84,6 +86,25 @@ void FdPlane::admit(uint64_t session, const uint8_t (&token)[DMABUFD_FD_TOKEN_BY
     found.dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED,
                   "too many ended connections of " + account + " still have fds that were not received: close them first");
   });
+}
+
+PeerCredentials FdPlane::resume(uint64_t session, UniqueFd socket) {
+  PeerCredentials peer = peer_credentials(socket.get());
+  const Lock lock(mutex_);
+  Session& resumed =
+      enter(std::make_unique<Session>(session, peer.uid, share(std::move(socket)), duplicate(peer.pidfd)));
+  resumed.set_heard_of();
+  return peer;
+}
+
+void FdPlane::readmit(uint64_t session, const std::string& account) {
+  with(session, [&](Session& found) { found.welcome_back(account_of(account)); });
+}
+
+UniqueFd FdPlane::duplicate_socket(uint64_t session) {
+  const Lock lock(mutex_);
+  const auto found = sessions_.find(session);
+  return found == sessions_.end() ? UniqueFd() : duplicate(found->second->socket());
 }
 
 void FdPlane::dismiss(uint64_t session, uint32_t status, const std::string& reason) {
@@ -227,19 +248,22 @@ void FdPlane::accept_one(const SharedFd& socket) {
 void FdPlane::add_session(const SharedFd& socket) {
   PeerCredentials peer = peer_credentials(socket->get());
   const Lock lock(mutex_);
-  auto session = std::make_unique<Session>(++last_session_, peer.uid, socket, duplicate(peer.pidfd));
+  auto session = std::make_unique<Session>(next_session_++, peer.uid, socket, duplicate(peer.pidfd));
   if (receiver_.is_clogged(peer.uid)) {
     session->dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED, "what earlier connections of uid " + std::to_string(peer.uid) +
                                                         " brought is still being closed; try again later");
     return receiver_.dispose(peer.uid, socket);
   }
+  connections_.push_back({enter(std::move(session)).id(), std::move(peer)});
+  rearm_listener();
+  signal();
+}
+
+Session& FdPlane::enter(std::unique_ptr<Session> session) {
   const uint64_t id = session->id();
   watch(session->socket(), socket_tag(id), 0);
   if (session->pidfd() >= 0) watch(session->pidfd(), pidfd_tag(id), EPOLLIN);
-  sessions_.emplace(id, std::move(session));
-  connections_.push_back({id, std::move(peer)});
-  rearm_listener();
-  signal();
+  return *sessions_.emplace(id, std::move(session)).first->second;
 }
 
 bool FdPlane::accepts() {

@@ -59,8 +59,8 @@ struct FdPlaneLimits {
 class FdPlane {
  public:
   // `on_events` is called from any thread, with the lock held, when there is something to take; not again before
-  // take_arrivals() has been called.
-  FdPlane(Listener listener, const FdPlaneLimits& limits, std::function<void()> on_events);
+  // take_arrivals() has been called. Sessions are numbered upwards from `first_session`.
+  FdPlane(Listener listener, const FdPlaneLimits& limits, uint64_t first_session, std::function<void()> on_events);
   ~FdPlane();
   FdPlane(const FdPlane&) = delete;
   FdPlane(FdPlane&&) = delete;
@@ -70,6 +70,14 @@ class FdPlane {
   // Each does nothing if the session has ended.
   void admit(uint64_t session, const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES], const std::string& account);
   void dismiss(uint64_t session, uint32_t status, const std::string& reason);
+
+  // Takes over a session of an earlier process of the daemon, whose id is below all that are given here. It is not read from
+  // until readmit(), which says RESTARTED. Throws SystemError if the process behind it has gone.
+  PeerCredentials resume(uint64_t session, UniqueFd socket);
+  void readmit(uint64_t session, const std::string& account);
+  // A descriptor of a session's connection; none if it has ended.
+  UniqueFd duplicate_socket(uint64_t session);
+
   void put_lease(uint64_t session, uint64_t buffer_id, TableRow row);
   void drop_lease(uint64_t session, uint64_t buffer_id);
   // The same, and the client is told.
@@ -82,8 +90,9 @@ class FdPlane {
   // At most `most` arrivals: connections and requests in turns, and the latter in turns of the accounts.
   std::vector<FdPlaneArrival> take_arrivals(size_t most);
 
-  // Says GOODBYE to every session and ends the thread. Does nothing the second time.
-  void stop() noexcept;
+  // Ends the thread, and every session with a GOODBYE, or with `keeps_sessions` none of those that somebody else has, too. Does
+  // nothing the second time.
+  void stop(bool keeps_sessions) noexcept;
 
  private:
   using Lock = std::lock_guard<std::mutex>;
@@ -98,6 +107,7 @@ class FdPlane {
   void accept_all();
   void accept_one(const SharedFd& socket);
   void add_session(const SharedFd& socket);
+  Session& enter(std::unique_ptr<Session> session);
   void read_from(Session& session);
   void receive_elsewhere(Session& session);
   void give_up_receives();
@@ -137,7 +147,7 @@ class FdPlane {
   size_t unbooked_ends_ = 0;              // guarded by mutex_; they count as sessions, which bounds bookings_
   bool signalled_ = false;                // guarded by mutex_
   Receiver receiver_;
-  uint64_t last_session_ = 0;          // of the thread alone
+  uint64_t next_session_;              // of the thread alone
   uint8_t buffer_[DMABUFD_FD_MAX_DATAGRAM]{};  // of the thread alone
   std::atomic<bool> stopping_{false};
   std::thread thread_;

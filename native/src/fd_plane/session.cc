@@ -45,6 +45,13 @@ void Session::welcome(const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES], std::share
   send({DMABUFD_FD_WELCOME, 0, DMABUFD_FD_OK}, &welcome, sizeof(welcome), {});
 }
 
+void Session::welcome_back(std::shared_ptr<Account> account) {
+  fds_in_flight_ = std::make_unique<FdsInFlight>(socket_, std::move(account));
+  dmabufd_fd_restarted restarted{};
+  restarted.version = htole32(DMABUFD_FD_VERSION);
+  send({DMABUFD_FD_RESTARTED, 0, DMABUFD_FD_OK}, &restarted, sizeof(restarted), {});
+}
+
 void Session::dismiss(uint32_t status, const std::string& reason) {
   send_text({DMABUFD_FD_GOODBYE, 0, status}, reason);
   break_off(reason);

@@ -61,6 +61,8 @@ class Session {
 
   // Admits it: its fds in flight are counted from now on.
   void welcome(const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES], std::shared_ptr<Account> account);
+  // The same for one that an earlier process of the daemon has welcomed.
+  void welcome_back(std::shared_ptr<Account> account);
   // Of a session that is admitted.
   const std::string& account() const { return fds_in_flight_->account(); }
   // Says GOODBYE and shuts the connection down; the event loop then finds it hung up.

@@ -23,6 +23,7 @@ export type Told =
 export class ManagedDaemon implements AsyncDisposable {
   readonly directory = mkdtempSync(join(tmpdir(), 'dmabufd-service-'));
   readonly runtimeDirectory = join(this.directory, 'run');
+  readonly stateDirectory = join(this.directory, 'state');
   readonly told: Told[] = [];
   readonly #manager: ChildProcess;
 
@@ -33,6 +34,8 @@ export class ManagedDaemon implements AsyncDisposable {
       '--no-policy',
       '--runtime-dir',
       this.runtimeDirectory,
+      '--state-dir',
+      this.stateDirectory,
     ];
     const command = [MANAGER, this.directory, String(WATCHDOG_USEC), ...daemon, ...args];
     this.#manager = spawn('python3', command, { stdio: ['pipe', 'pipe', 'pipe'] });

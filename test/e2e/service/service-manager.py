@@ -18,6 +18,7 @@ import sys
 
 FIRST_FD = 3
 MOST_FDS = 253
+MOST_STORED = 512
 
 
 def tell(**what):
@@ -91,6 +92,7 @@ class Service:
             "NOTIFY_SOCKET": self.address,
             "WATCHDOG_USEC": self.watchdog,
             "WATCHDOG_PID": str(os.getpid()),
+            "FDSTORE": str(MOST_STORED),
             "LISTEN_PID": str(os.getpid()),
             "LISTEN_FDS": str(len(handed)),
             "LISTEN_FDNAMES": ":".join(name for name, _ in handed),

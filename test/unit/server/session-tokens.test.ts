@@ -1,15 +1,16 @@
 import { SessionTokens } from '../../../server/session-tokens';
+import { keepsNothing } from '../../../server/state/state-keeper';
 import { fakeSecrets, peer, refusal, sessionId } from './domain/fakes';
 
 describe('a session token', () => {
   test('counts on a connection from the process that it was given to', () => {
-    const tokens = new SessionTokens(fakeSecrets());
+    const tokens = new SessionTokens(fakeSecrets(), keepsNothing);
     const token = tokens.issue(sessionId(1), peer(10));
     expect(tokens.resolve(token, peer(10))).toBe(1);
   });
 
   test('is worthless to another process, to one that has its pid again, and to another user', async () => {
-    const tokens = new SessionTokens(fakeSecrets());
+    const tokens = new SessionTokens(fakeSecrets(), keepsNothing);
     const token = tokens.issue(sessionId(1), peer(10));
     for (const thief of [peer(11), { ...peer(10), startTime: 1 }, peer(10, 0)]) {
       expect(await refusal(() => tokens.resolve(token, thief))).toContain(
@@ -19,7 +20,7 @@ describe('a session token', () => {
   });
 
   test('does not count between processes that the daemon cannot see', async () => {
-    const tokens = new SessionTokens(fakeSecrets());
+    const tokens = new SessionTokens(fakeSecrets(), keepsNothing);
     const invisible = { ...peer(10), pid: 0, startTime: 0 };
     const token = tokens.issue(sessionId(1), invisible);
     expect(await refusal(() => tokens.resolve(token, invisible))).toContain(
@@ -28,7 +29,7 @@ describe('a session token', () => {
   });
 
   test('ends with its session', async () => {
-    const tokens = new SessionTokens(fakeSecrets());
+    const tokens = new SessionTokens(fakeSecrets(), keepsNothing);
     const token = tokens.issue(sessionId(1), peer(10));
     tokens.forget(sessionId(1));
     expect(await refusal(() => tokens.resolve(token, peer(10)))).toContain('has ended');

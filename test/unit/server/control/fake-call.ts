@@ -8,6 +8,7 @@ import type { Broker } from '../../../../server/domain/broker';
 import { openLog } from '../../../../server/log';
 import { randomSecrets } from '../../../../server/runtime/secrets';
 import { SessionTokens } from '../../../../server/session-tokens';
+import { keepsNothing } from '../../../../server/state/state-keeper';
 import { Bench, peer, sessionId } from '../domain/fakes';
 
 export class FakeCall<Request, Response>
@@ -33,7 +34,7 @@ export class FakeCall<Request, Response>
   }
 }
 
-const tokens = new SessionTokens(randomSecrets);
+const tokens = new SessionTokens(randomSecrets, keepsNothing);
 /** Of session 1, whose process has pid 10. */
 export const token = Buffer.from(tokens.issue(sessionId(1), peer(10)));
 
@@ -42,6 +43,7 @@ export function context(drained: string[] = [], broker: Broker = new Bench().bro
     peerOf: () => peer(10),
     tokens,
     bookFdPlane: () => drained.push('drained'),
+    whenKept: () => null,
     broker,
     turns: new Turns(),
     log: openLog('silent').log,

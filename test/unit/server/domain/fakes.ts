@@ -3,6 +3,7 @@ import type { CpuAccessMode } from '../../../../server/domain/access';
 import { Broker } from '../../../../server/domain/broker';
 import { builtInPolicy } from '../../../../server/domain/built-in-policy';
 import { DomainError, type DomainErrorCode } from '../../../../server/domain/errors';
+import { forgetful } from '../../../../server/domain/facts';
 import { type BufferId, isSessionId, type SessionId } from '../../../../server/domain/ids';
 import type { Limits } from '../../../../server/domain/limits';
 import type { Peer } from '../../../../server/domain/peer';
@@ -275,6 +276,7 @@ export class Bench {
       clock: this.clock,
       secrets: fakeSecrets(),
       table: this.table,
+      keeper: forgetful,
       audit: { record: (record) => this.audit.push(record) },
       reporter: {
         report: (error, what) => this.reports.push(`${what}: ${String(error)}`),

@@ -1,8 +1,9 @@
-import type { FdPlane, FdPlaneArrival, FdPlaneBooking, FdPlaneLease } from '../../../../native';
+import type { FdPlaneArrival, FdPlaneBooking } from '../../../../native';
 import { isSessionId } from '../../../../server/domain/ids';
-import { FdSessions } from '../../../../server/fd-socket/fd-sessions';
+import { FdSessions, type ServingPlane } from '../../../../server/fd-socket/fd-sessions';
 import { openLog } from '../../../../server/log';
 import { SessionTokens } from '../../../../server/session-tokens';
+import { keepsNothing } from '../../../../server/state/state-keeper';
 import { Bench, fakeSecrets, NEVER, peer, settle } from '../domain/fakes';
 import { fakeFd } from '../fake-fd';
 import { FakeKernelCalls } from '../heaps/fake-kernel-calls';
@@ -10,7 +11,7 @@ import { FakeKernelCalls } from '../heaps/fake-kernel-calls';
 const ADOPT = 4;
 const EXPORT_FENCE = 6;
 
-class FakePlane implements Omit<FdPlane, 'close'> {
+class FakePlane implements ServingPlane {
   bookings: FdPlaneBooking[] = [];
   arrivals: FdPlaneArrival[] = [];
   readonly told: string[] = [];
@@ -23,13 +24,9 @@ class FakePlane implements Omit<FdPlane, 'close'> {
     this.told.push(`dismiss ${session} ${status} ${reason}`);
   }
 
-  putLease(session: number, { bufferId }: FdPlaneLease): void {
-    this.told.push(`put ${session} ${bufferId}`);
+  duplicateSocket(): null {
+    return null;
   }
-
-  dropLease(): void {}
-
-  revokeLease(): void {}
 
   answer(
     session: number,
@@ -54,13 +51,13 @@ function setUp() {
   const bench = new Bench();
   const plane = new FakePlane();
   const calls = new FakeKernelCalls();
-  const tokens = new SessionTokens(fakeSecrets());
+  const tokens = new SessionTokens(fakeSecrets(), keepsNothing);
   const identify = ({ pid }: { pid: number }) => {
     if (pid === 13) throw new Error('a defect');
     return peer(pid);
   };
   const { log } = openLog('silent');
-  const sessions = new FdSessions(calls, plane, bench.broker, tokens, identify, log);
+  const sessions = new FdSessions(calls, plane, bench.broker, tokens, identify, keepsNothing, log);
   const happen = (...events: (FdPlaneBooking | FdPlaneArrival)[]) => {
     for (const event of events) {
       if (event.type === 'connected' || event.type === 'request') plane.arrivals.push(event);

@@ -5,7 +5,12 @@ const take = (environment: NodeJS.ProcessEnv) => takeServiceEnvironment(environm
 
 describe('what a service manager says in the environment', () => {
   test('is nothing where there is none', () => {
-    expect(take({})).toEqual({ notifySocket: null, watchdogMs: null, inherited: [] });
+    expect(take({})).toEqual({
+      notifySocket: null,
+      watchdogMs: null,
+      inherited: [],
+      fdStoreCapacity: 0,
+    });
   });
 
   test('is where to notify it, how often, and which fds there are by which names', () => {
@@ -16,6 +21,7 @@ describe('what a service manager says in the environment', () => {
       LISTEN_PID: '42',
       LISTEN_FDS: '3',
       LISTEN_FDNAMES: 'dmabufd:dmabufd:buffer-7',
+      FDSTORE: '4096',
     });
     expect(said).toEqual({
       notifySocket: '/run/systemd/notify',
@@ -25,6 +31,7 @@ describe('what a service manager says in the environment', () => {
         { number: 4, name: 'dmabufd' },
         { number: 5, name: 'buffer-7' },
       ],
+      fdStoreCapacity: 4096,
     });
   });
 

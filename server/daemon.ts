@@ -1,0 +1,222 @@
+/**
+ * The daemon, put together: its policy, its sockets, the heaps, and the broker between its two planes. With a service manager that
+ * has an fd store it takes over what its predecessor kept, and leaves everything to its successor; without, it leaves neither
+ * sockets nor buffers behind.
+ */
+import { setTimeout } from 'node:timers/promises';
+import addon, { type Fd, type FdPlane } from '../native';
+import type { Config } from './config';
+import { Connections } from './control/connections';
+import { type ControlServer, createControlServer } from './control/server';
+import { Turns } from './control/turns';
+import { Broker } from './domain/broker';
+import { FIRST_IDS } from './domain/facts';
+import { FdSessions } from './fd-socket/fd-sessions';
+import { LeaseRows } from './fd-socket/lease-rows';
+import { discoverHeaps } from './heaps/discover';
+import type { Log } from './log';
+import { identifyBy } from './peers/proc';
+import { peerOfAttributes, peerOfPid } from './peers/subject';
+import { planLimits } from './plan-limits';
+import { PolicyKeeper } from './policy/policy-keeper';
+import { systemClock } from './runtime/clock';
+import { planFdsInFlight } from './runtime/fd-budget';
+import { readFdLimit } from './runtime/open-fds';
+import { openRuntimeDirectory, type RuntimeDirectory } from './runtime/runtime-directory';
+import { randomSecrets } from './runtime/secrets';
+import { SessionTokens } from './session-tokens';
+import { type Continuity, openContinuity } from './state/continuity';
+import { resumeState } from './state/resume';
+import { type Sockets, takeActivation } from './systemd/activation';
+import { takeServiceEnvironment } from './systemd/environment';
+import { ServiceManager } from './systemd/service-manager';
+import { describeTotals } from './systemd/status-line';
+
+/** How long calls may still take when the daemon stops. */
+const DRAIN_MS = 500;
+const QUIET_POLL_MS = 10;
+/** How old the line in `systemctl status` may be. */
+const STATUS_INTERVAL_MS = 2_000;
+
+/** What the process knows of itself. */
+export interface ProcessFacts {
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly daemonUid: number;
+}
+
+export interface Daemon {
+  /** Resolves in a bounded time. */
+  stop(): Promise<void>;
+}
+
+/** Ready when it resolves. Rejects with what whoever started it has to change. */
+export async function startDaemon(config: Config, about: ProcessFacts, log: Log): Promise<Daemon> {
+  const policy = await openPolicy(config, about.daemonUid, log);
+  const service = meetServiceManager(config, log);
+  const directory = openDirectory(config, service.sockets);
+  const heaps = await discoverHeaps(addon);
+  for (const { description } of heaps) log.info({ heap: description }, 'heap probed');
+
+  const { continuity } = service;
+  const limits = planLimits(config, continuity.fdStoreCapacity, log);
+  log.info({ limits }, 'limits planned');
+  const identify = identifyBy(addon);
+  const tokens = new SessionTokens(randomSecrets, continuity.keeper);
+  const fdPlane = addon.startFdPlane({
+    listener: directory.fdListener,
+    isListenerShared: directory.areShared,
+    maxSessions: limits.maxSessions,
+    maxFdsInFlightPerAccount: planFdsInFlight(readFdLimit()),
+    firstSession: continuity.kept?.freeIds.session ?? FIRST_IDS.session,
+    onEvents: () => fdSessions.wake(),
+  });
+  const broker = new Broker({
+    limits,
+    policy: policy.inForce,
+    daemonUid: about.daemonUid,
+    heaps,
+    clock: systemClock,
+    secrets: randomSecrets,
+    table: new LeaseRows(fdPlane),
+    audit: { record: (record) => log.audit(record, record.action) },
+    reporter: {
+      report: (err, what) => log.error({ err }, what),
+      warn: (details, what) => log.warn(details, what),
+    },
+    keeper: continuity.keeper,
+    freeIds: continuity.kept?.freeIds ?? FIRST_IDS,
+  });
+  const fdSessions = new FdSessions(
+    addon,
+    fdPlane,
+    broker,
+    tokens,
+    identify,
+    continuity.keeper,
+    log,
+  );
+  if (continuity.kept !== null) {
+    const ports = { addon, plane: fdPlane, broker, tokens, identify, log };
+    resumeState({ ...ports, ...continuity }, continuity.kept, service.stored);
+  }
+
+  const turns = new Turns();
+  const control = createControlServer(
+    broker,
+    {
+      policy: policy.inForce,
+      quota: broker.quota,
+      callers: broker.callers,
+      reload: () => policy.reload(),
+      peerOfPid,
+      peerOfAttributes,
+    },
+    {
+      peerOf: (connection) => connections.peerOf(connection),
+      tokens,
+      bookFdPlane: () => fdSessions.book(),
+      whenKept: () => continuity.keeper.whenKept(),
+      broker,
+      turns,
+      log,
+    },
+    about,
+  );
+  const connections = new Connections(
+    addon,
+    control.injector,
+    identify,
+    (peer) => broker.admitConnection(peer),
+    turns,
+    log,
+  );
+  connections.listen(directory.controlListener, { isShared: directory.areShared });
+
+  log.info({ version: about.version, directory: directory.path }, 'ready');
+  tellStatus(service.manager, broker);
+  const parts = { connections, control, broker, fdPlane, directory, service };
+  return { stop: () => stop(parts) };
+}
+
+async function openPolicy(config: Config, daemonUid: number, log: Log): Promise<PolicyKeeper> {
+  const policy = await PolicyKeeper.open(config.policy, daemonUid, log);
+  process.on('SIGHUP', () => void reloadBySignal(policy, log));
+  return policy;
+}
+
+/** Whoever may send the daemon signals is an administrator. What is wrong with the file is in the log already. */
+async function reloadBySignal(policy: PolicyKeeper, log: Log): Promise<void> {
+  const record = { action: 'reload-policy', by: 'SIGHUP' };
+  await policy.reload().then(
+    ({ source }) => log.audit({ ...record, outcome: 'allow', details: { source } }, record.action),
+    () => log.audit({ ...record, outcome: 'deny' }, record.action),
+  );
+}
+
+/** Who started this process as a service, and what it handed over. */
+interface Service {
+  readonly manager: ServiceManager;
+  readonly sockets: Sockets | null;
+  readonly stored: ReadonlyMap<string, readonly Fd[]>;
+  readonly continuity: Continuity;
+}
+
+function meetServiceManager(config: Config, log: Log): Service {
+  const environment = takeServiceEnvironment(process.env, process.pid);
+  const manager = new ServiceManager(addon, environment.notifySocket, log);
+  if (environment.watchdogMs !== null) manager.feedWatchdog(environment.watchdogMs);
+  const { sockets, stored } = takeActivation(addon, environment.inherited);
+  const { fdStoreCapacity } = environment;
+  const names = [...stored.keys()];
+  const { stateDirectory } = config;
+  const continuity = openContinuity({ manager, fdStoreCapacity, stateDirectory, names, log });
+  if (continuity.kept === null) {
+    for (const [name, fds] of stored) {
+      log.warn({ name }, 'the service manager handed over an fd that nobody asked for');
+      for (const fd of fds) void addon.closeFd(fd);
+    }
+  }
+  return { manager, sockets, stored, continuity };
+}
+
+/** Sockets that were handed over are the service manager's, and so are their directory and its lock. */
+function openDirectory(config: Config, sockets: Sockets | null): RuntimeDirectory {
+  if (sockets === null) {
+    return openRuntimeDirectory(addon, config.runtimeDirectory, config.socketMode);
+  }
+  return { path: config.runtimeDirectory, ...sockets, areShared: true, release: () => {} };
+}
+
+function tellStatus(manager: ServiceManager, broker: Broker): void {
+  manager.ready(describeTotals(broker.totals()));
+  setInterval(() => manager.status(describeTotals(broker.totals())), STATUS_INTERVAL_MS).unref();
+}
+
+interface Parts {
+  readonly connections: Connections;
+  readonly control: ControlServer;
+  readonly broker: Broker;
+  readonly fdPlane: FdPlane;
+  readonly directory: RuntimeDirectory;
+  readonly service: Service;
+}
+
+/** From the outside in: nobody new, calls end, sessions end, their memory is given back; or a successor takes them over. */
+async function stop(parts: Parts): Promise<void> {
+  const { connections, control, broker, fdPlane, directory, service } = parts;
+  const { keepsSessions } = service.continuity.keeper;
+  service.manager.stopping();
+  connections.close();
+  if (keepsSessions) broker.handOver('the daemon is being restarted');
+  else broker.close('the daemon stops');
+  control.drain(DRAIN_MS);
+  if (!keepsSessions) fdPlane.close();
+  const deadlineMs = systemClock.now() + DRAIN_MS;
+  const isQuiet = () =>
+    connections.count === 0 && (keepsSessions || broker.totals().cpuAccesses === 0);
+  while (!isQuiet() && systemClock.now() < deadlineMs) await setTimeout(QUIET_POLL_MS);
+  fdPlane.close({ keepsSessions });
+  directory.release();
+  await service.manager.heard();
+}
