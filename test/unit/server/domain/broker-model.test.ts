@@ -1,6 +1,6 @@
 /**
  * The broker against a model that is too simple to be wrong: random operations of several sessions, some of them while
- * the kernel is slow, and after every step the rules that hold whatever clients do.
+ * the kernel is slow, now and then a death of the daemon, and after every step the rules that hold whatever clients do.
  */
 import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
@@ -65,7 +65,8 @@ type Operation =
   | { readonly do: 'let-go' }
   | { readonly do: 'reload'; readonly policy: keyof typeof POLICIES }
   | { readonly do: 'stall' | 'resume' | 'fail-start' | 'fail-end' | 'fences' | 'signal-fences' }
-  | { readonly do: 'advance'; readonly ms: number };
+  | { readonly do: 'advance'; readonly ms: number }
+  | { readonly do: 'restart' };
 
 interface ModelGrant {
   readonly id: number;
@@ -210,6 +211,34 @@ class World {
         return;
       case 'advance':
         this.advance(operation.ms);
+        return;
+      case 'restart':
+        return this.restart();
+    }
+  }
+
+  /** What was held is held; who waited for an access, or knew of a revocation, is to ask again. */
+  private async restart(): Promise<void> {
+    this.bench.kernel.resume();
+    await settle();
+    while (this.pendingAllocations > 0) {
+      this.advance(5);
+      await settle();
+    }
+    this.bench.restart();
+    await settle();
+    for (const buffer of this.buffers.values()) {
+      buffer.revokedFrom.clear();
+      const root = { peer: peer(1, 0), sessionId: null };
+      const { cpuAccesses } = this.bench.broker.buffers.describe(root, buffer.id);
+      const open = new Set(cpuAccesses.map((access) => access.sessionId));
+      if (!this.hadFailure) {
+        same(open, new Set(this.holders(buffer).map((access) => access.session)));
+      }
+      // In which order readers came is of no use any more.
+      buffer.queue = [...open].flatMap((id) =>
+        buffer.queue.filter(({ session }) => session === id),
+      );
     }
   }
 
@@ -698,6 +727,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     arbitrary: fc.record({ do: is('reload'), policy: fc.constantFrom('open', 'strict') }),
   },
   { weight: 1, arbitrary: fc.record({ do: is('advance'), ms: fc.constantFrom(5, 50, 2000) }) },
+  { weight: 2, arbitrary: fc.record({ do: is('restart') }) },
 );
 
 /** Three sessions that share a buffer: without it, a random walk rarely comes to where it is crowded. */

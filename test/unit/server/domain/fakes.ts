@@ -3,8 +3,23 @@ import type { CpuAccessMode } from '../../../../server/domain/access';
 import { Broker } from '../../../../server/domain/broker';
 import { builtInPolicy } from '../../../../server/domain/built-in-policy';
 import { DomainError, type DomainErrorCode } from '../../../../server/domain/errors';
-import { forgetful } from '../../../../server/domain/facts';
-import { type BufferId, isSessionId, type SessionId } from '../../../../server/domain/ids';
+import {
+  type BufferFact,
+  type CpuAccessFact,
+  FIRST_IDS,
+  type FreeIds,
+  type GrantFact,
+  type Keeper,
+  type KeptFacts,
+  type LeaseFact,
+  type SessionFact,
+} from '../../../../server/domain/facts';
+import {
+  type BufferId,
+  type GrantId,
+  isSessionId,
+  type SessionId,
+} from '../../../../server/domain/ids';
 import type { Limits } from '../../../../server/domain/limits';
 import type { Peer } from '../../../../server/domain/peer';
 import { type Policy, PolicyInForce } from '../../../../server/domain/policy';
@@ -46,6 +61,11 @@ export class FakeClock implements Clock {
     const timer = { atMs: this.timeMs + delayMs, callback };
     this.timers.add(timer);
     return () => this.timers.delete(timer);
+  }
+
+  /** The process that set the timers has died. */
+  forgetTimers(): void {
+    this.timers.clear();
   }
 
   advance(ms: number): void {
@@ -125,6 +145,11 @@ export class FakeMemory implements Memory {
       this.waiting.add(resolve);
       signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
     });
+  }
+
+  /** The process that waited has died. */
+  forgetWaiters(): void {
+    this.waiting.clear();
   }
 
   signalFences(): void {
@@ -228,6 +253,78 @@ export class FakeTable implements LeaseTable {
   }
 }
 
+/** What is kept, in memory. */
+export class FakeKeeper implements Keeper {
+  readonly sessions = new Map<number, SessionFact>();
+  readonly buffers = new Map<number, { fact: BufferFact; memory: Memory }>();
+  readonly grants = new Map<number, GrantFact>();
+  readonly leases = new Map<string, LeaseFact>();
+  readonly cpuAccesses = new Map<string, CpuAccessFact>();
+  freeIds = FIRST_IDS;
+
+  /** For one process: it keeps nothing any more once it has died. */
+  handle(process: { readonly isDead: boolean }): Keeper {
+    return new Proxy(this, {
+      get(keeper, name) {
+        const member: unknown = Reflect.get(keeper, name);
+        if (typeof member !== 'function') return member;
+        return (...args: unknown[]) => process.isDead || Reflect.apply(member, keeper, args);
+      },
+    });
+  }
+
+  facts(): KeptFacts {
+    const { sessions, buffers, grants, leases, cpuAccesses } = this;
+    // As they would be read back: values, and not the objects that the first broker has.
+    const read = <Fact>(facts: ReadonlyMap<unknown, Fact>): Fact[] =>
+      [...facts.values()].map((fact) => structuredClone(fact));
+    return {
+      sessions: read(sessions),
+      buffers: [...buffers.values()].map(({ fact, memory }) => ({
+        fact: structuredClone(fact),
+        memory,
+      })),
+      grants: read(grants),
+      leases: read(leases),
+      cpuAccesses: read(cpuAccesses),
+    };
+  }
+
+  keepSession(fact: SessionFact): void {
+    this.sessions.set(fact.id, fact);
+  }
+  forgetSession(id: SessionId): void {
+    this.sessions.delete(id);
+  }
+  keepBuffer(fact: BufferFact, memory: Memory): void {
+    this.buffers.set(fact.id, { fact, memory });
+  }
+  forgetBuffer(id: BufferId): void {
+    this.buffers.delete(id);
+  }
+  keepGrant(fact: GrantFact): void {
+    this.grants.set(fact.id, fact);
+  }
+  forgetGrant(id: GrantId): void {
+    this.grants.delete(id);
+  }
+  keepLease(fact: LeaseFact): void {
+    this.leases.set(`${fact.sessionId}/${fact.bufferId}`, fact);
+  }
+  forgetLease(session: SessionId, buffer: BufferId): void {
+    this.leases.delete(`${session}/${buffer}`);
+  }
+  keepCpuAccess(fact: CpuAccessFact): void {
+    this.cpuAccesses.set(`${fact.sessionId}/${fact.bufferId}`, fact);
+  }
+  forgetCpuAccess(session: SessionId, buffer: BufferId): void {
+    this.cpuAccesses.delete(`${session}/${buffer}`);
+  }
+  keepFreeIds(ids: FreeIds): void {
+    this.freeIds = ids;
+  }
+}
+
 export function fakeSecrets(): Secrets {
   let last = 0;
   const digest = (secret: Uint8Array) => `digest of ${secret.join()}`;
@@ -264,19 +361,41 @@ export class Bench {
   readonly warnings: Record<string, unknown>[] = [];
   readonly audit: AuditRecord[] = [];
   readonly policy: PolicyInForce;
-  readonly broker: Broker;
+  readonly keeper = new FakeKeeper();
+  broker: Broker;
+  private readonly secrets = fakeSecrets();
+  private process = { isDead: false };
 
-  constructor(limits: Partial<Limits> = {}, policy: Policy = builtInPolicy(DAEMON_UID)) {
+  constructor(
+    private readonly limits: Partial<Limits> = {},
+    policy: Policy = builtInPolicy(DAEMON_UID),
+  ) {
     this.policy = new PolicyInForce(policy);
-    this.broker = new Broker({
-      limits: { ...LIMITS, ...limits },
+    this.broker = this.start();
+  }
+
+  /** The daemon is killed, and another one takes over what it kept. */
+  restart(): void {
+    this.process.isDead = true;
+    this.clock.forgetTimers();
+    for (const memory of this.kernel.memories) memory.forgetWaiters();
+    this.table.rows.clear();
+    this.process = { isDead: false };
+    this.broker = this.start();
+    this.broker.restore(this.keeper.facts());
+  }
+
+  private start(): Broker {
+    return new Broker({
+      limits: { ...LIMITS, ...this.limits },
       policy: this.policy,
       daemonUid: DAEMON_UID,
       heaps: [this.heap],
       clock: this.clock,
-      secrets: fakeSecrets(),
+      secrets: this.secrets,
       table: this.table,
-      keeper: forgetful,
+      keeper: this.keeper.handle(this.process),
+      freeIds: this.keeper.freeIds,
       audit: { record: (record) => this.audit.push(record) },
       reporter: {
         report: (error, what) => this.reports.push(`${what}: ${String(error)}`),
