@@ -276,6 +276,10 @@ export function errorOfStream(error: Error): DmabufdError {
 }
 
 function errorOfUnary(error: ServiceError, what: string, limits: CallLimits): DmabufdError {
+  // Whoever gave up here has been told so already: it was a daemon that stops.
+  if (error.code === status.CANCELLED && error.details === 'Call cancelled') {
+    return new ConnectionLostError(`${what}: the daemon cut the call off`, { cause: error });
+  }
   // grpc-js's own message at the deadline lists its internals.
   return error.details.startsWith('Deadline exceeded after')
     ? timedOut(what, limits)

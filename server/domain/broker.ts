@@ -175,9 +175,11 @@ export class Broker {
     new Restoration(this.leases, this.quota, this.keeper, this.reporter).restore(kept);
   }
 
-  /** Ends all feeds, and leaves the sessions to a later process. */
+  /** Ends all feeds and waits, and leaves the sessions, and what they have, to a later process. */
   handOver(reason: string): void {
-    this.events.endAll(new DomainError('unavailable', reason));
+    const why = new DomainError('unavailable', reason);
+    for (const buffer of this.ledger.allBuffers()) buffer.cpuAccess?.handOver(why);
+    this.events.endAll(why);
   }
 
   /** Ends all sessions and all feeds. SYNC ENDs that are owed are under way when it returns. */

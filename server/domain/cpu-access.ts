@@ -169,6 +169,12 @@ export class CpuAccess {
     void this.finishUnheard(attempt);
   }
 
+  /** Ends all waits. What is open stays open: a later process takes it over. */
+  handOver(reason: DomainError): void {
+    this.fences.dropAll(reason);
+    for (const attempt of [...this.attempts.values()]) this.abandon(attempt, reason);
+  }
+
   /** Calls back once nobody is in, waits, or has the kernel busy; at once if that is so now. */
   whenUnused(callback: () => void): void {
     if (this.arbiter.isIdle) callback();

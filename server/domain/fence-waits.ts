@@ -59,6 +59,11 @@ export class FenceWaits {
     for (const wait of this.bySession.get(sessionId) ?? []) wait.abort(reason);
   }
 
+  /** The same of all sessions. */
+  dropAll(reason: DomainError): void {
+    for (const waits of this.bySession.values()) for (const wait of waits) wait.abort(reason);
+  }
+
   /** For a person: which fences, and for how long they have been pending. */
   describe(mode: CpuAccessMode): string {
     const direction = directionOf(mode);

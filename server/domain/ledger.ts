@@ -81,6 +81,10 @@ export class Ledger {
     this.buffersByMemory.delete(memoryKey(buffer.memory));
   }
 
+  allBuffers(): Iterable<BufferRecord> {
+    return this.buffers.values();
+  }
+
   findBuffer(id: number): BufferRecord | undefined {
     return isBufferId(id) ? this.buffers.get(id) : undefined;
   }

@@ -29,7 +29,10 @@ export class ClientProcess implements AsyncDisposable {
   }
 
   /** As this process's user, or, which only root can, as another. */
-  static async start(daemon: DaemonProcess, uid?: number): Promise<ClientProcess> {
+  static async start(
+    daemon: Pick<DaemonProcess, 'runtimeDirectory'>,
+    uid?: number,
+  ): Promise<ClientProcess> {
     const client = new ClientProcess();
     const { runtimeDirectory } = daemon;
     try {
