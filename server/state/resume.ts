@@ -52,16 +52,15 @@ class Resumption {
 
   run(files: KeptFiles): void {
     const { broker, plane, keeper, log } = this.ports;
-    const living = files.sessions.filter((fact) => this.resumeConnection(fact));
+    const living = files.sessions.filter(
+      (fact) => this.resumeConnection(fact) && this.resumeToken(fact, files.tokenDigests),
+    );
     const buffers = files.buffers.flatMap((fact) => {
       const memory = this.resumeBuffer(fact);
       return memory === null ? [] : [{ fact, memory }];
     });
     broker.restore({ ...files, buffers });
-    for (const { id, account } of living) {
-      this.resumeToken(files, id);
-      plane.readmit(id, account);
-    }
+    for (const { id, account } of living) plane.readmit(id, account);
     const back = new Set(living.map(({ id }) => id));
     for (const { id } of files.sessions) {
       if (back.has(id)) continue;
@@ -104,12 +103,17 @@ class Resumption {
     }
   }
 
-  private resumeToken({ tokenDigests, sessions }: KeptFiles, id: SessionFact['id']): void {
-    const digest = tokenDigests.get(id);
-    const session = sessions.find((fact) => fact.id === id);
-    if (digest !== undefined && session !== undefined)
-      this.ports.tokens.resume(id, session.peer, digest);
-    else this.ports.log.error({ session: id }, 'the token of a session has not come back');
+  /** Without it the client could do nothing with its session: it is to open another one. */
+  private resumeToken({ id, peer }: SessionFact, digests: KeptFiles['tokenDigests']): boolean {
+    const { tokens, plane, log } = this.ports;
+    const digest = digests.get(id);
+    if (digest === undefined) {
+      plane.dismiss(id, UNAUTHENTICATED, "the session's token did not outlive a restart");
+      log.error({ session: id }, 'the token of a session has not come back');
+      return false;
+    }
+    tokens.resume(id, peer, digest);
+    return true;
   }
 
   private take(name: string): Fd | null {

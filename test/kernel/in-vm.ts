@@ -7,13 +7,19 @@ import { join } from 'node:path';
 import { add, type Counts, runJest } from '../jest-run';
 import { REPORT_NAME } from './in-vm-settings';
 
-/** E2e tests that ask the kernel nothing that the host's kernel does not answer alike. Emulated, they take long. */
+/**
+ * E2e tests that ask the kernel nothing that the host's kernel does not answer alike, or that the service tests ask of the real
+ * systemd. Emulated, they take long.
+ */
 const NOT_OF_THE_KERNEL = [
   'audit',
+  'bad-input',
   'dmabufctl',
   'docs',
+  'events',
   'many-waits',
   'policy',
+  'service',
   'stolen-token',
   'hostile/(call-floods|control-frames|fd-exhaustion|floods|fuzzed-messages|lazy-readers)',
   'hostile/(names-and-memory|quotas|runtime-directory|sigkill)',

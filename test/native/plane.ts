@@ -20,12 +20,18 @@ export class Plane implements Disposable {
   calls = 0;
   takesAtOnce: boolean;
 
-  constructor({ maxSessions = 8, maxFdsInFlightPerAccount = 1000, takesAtOnce = true } = {}) {
+  constructor({
+    maxSessions = 8,
+    maxFdsInFlightPerAccount = 1000,
+    takesAtOnce = true,
+    firstSession = 1,
+  } = {}) {
     this.takesAtOnce = takesAtOnce;
     this.plane = addon.startFdPlane({
       listener: addon.listenUnix('seqpacket', this.path, 0o600),
       maxSessions,
       maxFdsInFlightPerAccount,
+      firstSession,
       onEvents: () => {
         this.calls++;
         if (!this.takesAtOnce) return;

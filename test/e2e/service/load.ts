@@ -110,6 +110,8 @@ export class Load implements AsyncDisposable {
     const brokers = await Promise.all(
       Array.from({ length: count }, () => connect({ runtimeDirectory, ...limits() })),
     );
+    // A session is kept for certain when something has been answered in it.
+    for (const broker of brokers) await broker.heaps(limits());
     return new Load(brokers.map((broker) => new Client(broker, random)));
   }
 

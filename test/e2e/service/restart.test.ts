@@ -12,6 +12,8 @@ const limits = { timeoutMs: patience() };
 /** A broker, and all that it says of itself. */
 async function connected({ runtimeDirectory }: ManagedDaemon) {
   const broker = await connect({ runtimeDirectory, ...limits });
+  // A session is kept for certain when something has been answered in it; before, there is nothing to lose.
+  await broker.heaps(limits);
   const said: string[] = [];
   broker.on('disconnected', () => said.push('disconnected'));
   broker.on('lost', ({ label }) => said.push(`lost ${label}`));

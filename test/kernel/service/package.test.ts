@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connect } from '../../../client';
+import { type Broker, connect } from '../../../client';
+import { Load } from '../../e2e/service/load';
+import { seeded } from '../../e2e/service/seeded';
 import { eventually, patience } from '../../e2e/slowness';
 import { PACKAGE_DIRECTORY } from '../in-vm-settings';
 import { isActive, property, shell, tryShell } from './shell';
@@ -32,6 +35,59 @@ function systemFiles(): string[] {
     .filter((path) => !isBackup(path) && !ignored.some((place) => path.startsWith(place)))
     .sort();
 }
+
+/** At random moments, so that each run finds others. A hundred are for a day with time: it is an emulated machine. */
+const RESTARTS = Number(process.env['DMABUFD_TEST_RESTARTS'] ?? 20);
+const SEED = Number(process.env['DMABUFD_TEST_SEED'] ?? Date.now() % 2 ** 31);
+
+/** The same package as a later version. */
+function laterPackage(): string {
+  const tree = '/tmp/later';
+  shell(`dpkg-deb --raw-extract ${packageFile()} ${tree}`);
+  shell(`sed -i 's/^Version: .*/Version: 9.0.0/' ${tree}/DEBIAN/control`);
+  shell(`sed -i 's/"version": ".*"/"version": "9.0.0"/' ${tree}/usr/lib/dmabufd/package.json`);
+  shell(`dpkg-deb --root-owner-group --build ${tree} /tmp/later.deb && rm -r ${tree}`);
+  return '/tmp/later.deb';
+}
+
+/** What fails is told with what the daemon said last. */
+function inTime(commandLine: string): void {
+  const { code, output } = tryShell(commandLine);
+  if (code === 0) return;
+  const said = shell('journalctl --unit=dmabufd.service --output=cat --lines=60');
+  throw new Error(`${commandLine}: exit code ${code}: ${output}\n${said}`);
+}
+
+/** A client that holds a buffer over whatever happens to the daemon. */
+async function holder() {
+  const broker = await connect({ runtimeDirectory: RUNTIME_DIRECTORY, timeoutMs: patience() });
+  const said: string[] = [];
+  broker.on('disconnected', ({ message }) => said.push(`disconnected: ${message}`));
+  broker.on('lost', ({ id }) => said.push(`lost ${id}`));
+  const buffer = await broker.allocate({ sizeBytes: 2 ** 20, label: 'held' });
+  await buffer.write(0, Buffer.from('held'));
+  const mapping = await buffer.map();
+  const owner = { broker, buffer };
+  return {
+    ...owner,
+    /** After a restart: in the mapping that it has had all along, in the ledger, and by an access. */
+    async stillHolds(): Promise<void> {
+      const bytes = new Uint8Array(4);
+      mapping.read(0, bytes);
+      expect(Buffer.from(bytes).toString()).toBe('held');
+      expect(Buffer.from(await buffer.read(0, 4)).toString()).toBe('held');
+      expect(await broker.list()).toEqual([expect.objectContaining({ id: buffer.id })]);
+      expect(said).toEqual([]);
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      mapping.unmap();
+      await broker.close();
+    },
+  };
+}
+
+const restarted = (broker: Broker) =>
+  once(broker, 'restarted', { signal: AbortSignal.timeout(patience()) });
 
 /** 0 while there is none. */
 const pidOf = () => Number(property('MainPID'));
@@ -147,12 +203,30 @@ describe('the package, on a Debian 13 system with systemd', () => {
     expect(property('ActiveState')).toBe('active');
   });
 
-  test('is started again when it is killed, and nobody who connects meanwhile is refused', async () => {
+  test('is started again when it is killed: nobody loses anything, and who connects meanwhile is not refused', async () => {
+    await using client = await holder();
     const pid = pidOf();
+    const back = restarted(client.broker);
     shell('systemctl kill --signal=KILL dmabufd.service');
     shell('dmabufctl heaps');
+    await back;
     await isActive();
     expect(pidOf()).not.toBe(pid);
+    await client.stillHolds();
+    expect(shell('dmabufctl list')).toContain('held');
+  });
+
+  test('loses nothing when it is restarted, and everything when it is stopped', async () => {
+    await using client = await holder();
+    const back = restarted(client.broker);
+    shell('systemctl restart dmabufd.service');
+    await back;
+    await client.stillHolds();
+    const lost = once(client.broker, 'disconnected');
+    shell('systemctl stop dmabufd.service');
+    await lost;
+    expect(Number(property('NFileDescriptorStore'))).toBe(0);
+    expect(tryShell('ls /run/dmabufd-state').code).not.toBe(0);
   });
 
   test('is killed and started again by the watchdog when it hangs', async () => {
@@ -161,12 +235,16 @@ describe('the package, on a Debian 13 system with systemd', () => {
       `mkdir -p ${dropIn} && printf '[Service]\\nWatchdogSec=4\\nWatchdogSignal=SIGKILL\\n' >${dropIn}/watchdog.conf`,
     );
     shell('systemctl daemon-reload && systemctl restart dmabufd.service');
+    await using client = await holder();
     const pid = pidOf();
+    const back = restarted(client.broker);
     shell('systemctl kill --signal=STOP dmabufd.service');
     await eventually('another process', () =>
       pidOf() !== pid && pidOf() !== 0 ? true : undefined,
     );
     await isActive();
+    await back;
+    await client.stillHolds();
     expect(shell('journalctl --unit=dmabufd.service --output=cat')).toContain('Watchdog timeout');
     rmSync(dropIn, { recursive: true });
     shell('systemctl daemon-reload && systemctl restart dmabufd.service');
@@ -185,6 +263,45 @@ describe('the package, on a Debian 13 system with systemd', () => {
     expect(shell('dmabufctl policy explain --uid 12345')).toContain('it is kept out');
     expect(pidOf()).toBe(pid);
   });
+
+  test(
+    `is killed and restarted ${RESTARTS} times at random moments under load, and not a byte is lost`,
+    async () => {
+      process.stdout.write(`DMABUFD_TEST_SEED=${SEED}\n`);
+      const random = seeded(SEED);
+      await using load = await Load.start(RUNTIME_DIRECTORY, 3, random);
+      const ways = [
+        ...Array<string>(3).fill('systemctl kill --signal=KILL dmabufd.service'),
+        'systemctl kill --signal=ABRT dmabufd.service',
+        'systemctl restart dmabufd.service',
+      ];
+      for (let round = 0; round < RESTARTS && load.failures.length === 0; round += 1) {
+        await new Promise((resolve) => setTimeout(resolve, random() * 3_000));
+        inTime(ways[Math.floor(random() * ways.length)] ?? '');
+      }
+      await load.stop();
+      expect(load.failures).toEqual([]);
+      const buffers = await load.verify();
+      process.stdout.write(
+        `${RESTARTS} restarts, ${load.operations} operations, ${buffers} buffers at the end\n`,
+      );
+    },
+    patience(60_000),
+  );
+
+  test(
+    'keeps the buffers when it is upgraded',
+    async () => {
+      await using client = await holder();
+      const back = restarted(client.broker);
+      shell(`apt-get install --yes ${laterPackage()}`);
+      await back;
+      await client.stillHolds();
+      expect((await client.broker.status()).version).toBe('9.0.0');
+      rmSync('/tmp/later.deb');
+    },
+    patience(),
+  );
 
   test('leaves nothing when it is purged', () => {
     shell('apt-get purge --yes dmabufd');

@@ -38,6 +38,7 @@ describe('the numbers in TypeScript are those of dmabufd_fd.h', () => {
   it.each([
     ['header', numbers.HEADER_BYTES],
     ['welcome', numbers.WELCOME_BYTES],
+    ['restarted', numbers.RESTARTED_BYTES],
     ['buffer', numbers.BUFFER_BYTES],
     ['fence', numbers.FENCE_BYTES],
     ['adopt', numbers.LABEL_BYTES],

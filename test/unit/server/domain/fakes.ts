@@ -96,7 +96,11 @@ export class FakeKernel {
     return this.memories.filter((memory) => !memory.closed);
   }
 
+  /** A process that has died calls it no more. */
+  isCallerDead = false;
+
   async call(): Promise<void> {
+    if (this.isCallerDead) return new Promise(() => {});
     this.callCount += 1;
     if (this.isStalled) await new Promise<void>((resolve) => this.held.push(resolve));
   }
@@ -200,6 +204,7 @@ export class FakeMemory implements Memory {
   }
 
   async close(): Promise<void> {
+    if (this.kernel.isCallerDead) return new Promise(() => {});
     if (this.closed) throw new Error('closed twice');
     if (this.inside.length > 0) throw new Error('closed with an access inside');
     this.closed = true;
@@ -253,6 +258,12 @@ export class FakeTable implements LeaseTable {
   }
 }
 
+/** Of the daemon: dead once it can make no note any more. */
+interface FakeProcess {
+  notesLeft: number;
+  readonly onDeath: () => void;
+}
+
 /** What is kept, in memory. */
 export class FakeKeeper implements Keeper {
   readonly sessions = new Map<number, SessionFact>();
@@ -262,13 +273,20 @@ export class FakeKeeper implements Keeper {
   readonly cpuAccesses = new Map<string, CpuAccessFact>();
   freeIds = FIRST_IDS;
 
-  /** For one process: it keeps nothing any more once it has died. */
-  handle(process: { readonly isDead: boolean }): Keeper {
+  /** For one process: it keeps nothing any more once it has died, which it may do after any note. */
+  handle(process: FakeProcess): Keeper {
     return new Proxy(this, {
       get(keeper, name) {
         const member: unknown = Reflect.get(keeper, name);
         if (typeof member !== 'function') return member;
-        return (...args: unknown[]) => process.isDead || Reflect.apply(member, keeper, args);
+        return (...args: unknown[]) => {
+          if (process.notesLeft === 0) {
+            process.onDeath();
+            return;
+          }
+          process.notesLeft -= 1;
+          Reflect.apply(member, keeper, args);
+        };
       },
     });
   }
@@ -364,7 +382,7 @@ export class Bench {
   readonly keeper = new FakeKeeper();
   broker: Broker;
   private readonly secrets = fakeSecrets();
-  private process = { isDead: false };
+  private process = this.newProcess();
 
   constructor(
     private readonly limits: Partial<Limits> = {},
@@ -376,13 +394,30 @@ export class Bench {
 
   /** The daemon is killed, and another one takes over what it kept. */
   restart(): void {
-    this.process.isDead = true;
+    this.process.notesLeft = 0;
+    this.kernel.isCallerDead = false;
     this.clock.forgetTimers();
     for (const memory of this.kernel.memories) memory.forgetWaiters();
     this.table.rows.clear();
-    this.process = { isDead: false };
+    this.process = this.newProcess();
     this.broker = this.start();
     this.broker.restore(this.keeper.facts());
+  }
+
+  /** What the daemon keeps after so many more notes is lost: as if it had been killed in between. */
+  dieAfter(notes: number): void {
+    this.process.notesLeft = notes;
+  }
+
+  private newProcess(): FakeProcess {
+    const process: FakeProcess = {
+      notesLeft: Number.POSITIVE_INFINITY,
+      onDeath: () => {
+        // One that has died before must not take the next one's kernel away.
+        if (this.process === process) this.kernel.isCallerDead = true;
+      },
+    };
+    return process;
   }
 
   private start(): Broker {

@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import addon, { type Fd } from '../../native';
+import { expectNoFdLeak } from './open-fds';
+import { leased, Plane } from './plane';
+import { bufferIds, datagram, parse, until } from './sockets';
+
+const FETCH = 3;
+const RESTARTED = 9;
+const ANSWER = 0x8000;
+const OK = 0;
+const NOT_FOUND = 5;
+
+/** One plane after the other, and what the first leaves to the second: the connection of a session. */
+function handOver(plane: Plane, session: number): Fd {
+  const socket = plane.plane.duplicateSocket(session);
+  if (socket === null) throw new Error('the session has ended');
+  plane.plane.close({ keepsSessions: true });
+  return socket;
+}
+
+function resume(plane: Plane, session: number, socket: Fd): void {
+  const peer = plane.plane.resume(session, socket);
+  peer.pidfd?.close();
+}
+
+describe('a session that outlives its plane', () => {
+  expectNoFdLeak();
+
+  it('hears nothing of the end, RESTARTED of the new beginning, and fetches as before', async () => {
+    using first = new Plane();
+    const { client, session } = await first.client();
+    using _client = client;
+    const socket = handOver(first, session);
+
+    using second = new Plane({ firstSession: 100 });
+    resume(second, session, socket);
+    using buffer = await leased(second, session, 12);
+    client.socket.send(datagram(FETCH, 5, bufferIds(12)));
+    second.plane.readmit(session, 'test');
+
+    const restarted = parse((await client.next()).bytes);
+    expect(restarted).toMatchObject({ opcode: RESTARTED, serial: 0, status: OK, fdCount: 0 });
+    expect([...restarted.payload]).toEqual([1, 0, 0, 0, 0, 0, 0, 0]);
+    const { bytes, fds } = await client.next();
+    expect(parse(bytes)).toMatchObject({ opcode: FETCH | ANSWER, serial: 5, status: OK });
+    expect(fds.map((fd) => addon.describeFd(fd).inode)).toEqual([addon.describeFd(buffer).inode]);
+    for (const fd of fds) fd.close();
+    expect(client.closed).toBeNull();
+  });
+
+  it('is not read from before it is readmitted', async () => {
+    using first = new Plane();
+    const { client, session } = await first.client();
+    using _client = client;
+    const socket = handOver(first, session);
+    using second = new Plane({ firstSession: 100 });
+    resume(second, session, socket);
+    client.socket.send(datagram(FETCH, 5, bufferIds(12)));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(client.datagrams).toEqual([]);
+    second.plane.readmit(session, 'test');
+    expect(parse((await client.next()).bytes).opcode).toBe(RESTARTED);
+    expect(parse((await client.next()).bytes)).toMatchObject({ serial: 5, status: NOT_FOUND });
+  });
+
+  it('has an id that no new one is given', async () => {
+    using first = new Plane();
+    const { client, session } = await first.client();
+    using _client = client;
+    const socket = handOver(first, session);
+    using second = new Plane({ firstSession: 100 });
+    resume(second, session, socket);
+    const { client: other, session: another } = await second.client();
+    using _other = other;
+    expect([session, another]).toEqual([1, 100]);
+  });
+
+  it('ends when its client has left in between', async () => {
+    using first = new Plane();
+    const { client, session } = await first.client();
+    const socket = handOver(first, session);
+    client[Symbol.dispose]();
+    using second = new Plane({ firstSession: 100 });
+    resume(second, session, socket);
+    expect(await second.event('disconnected')).toMatchObject({ session });
+  });
+
+  it('ends with the process behind it, as before', async () => {
+    using first = new Plane();
+    const child: ChildProcess = spawn('python3', ['-c', CONNECT, first.path]);
+    const session = await first.admit();
+    const socket = handOver(first, session);
+    using second = new Plane({ firstSession: 100 });
+    resume(second, session, socket);
+    second.plane.readmit(session, 'test');
+    child.kill('SIGKILL');
+    expect(await second.event('disconnected')).toMatchObject({ session });
+  });
+
+  it('does not come back without the process, which nobody could identify', async () => {
+    using first = new Plane();
+    const child: ChildProcess = spawn('python3', ['-c', CONNECT, first.path]);
+    const session = await first.admit();
+    const socket = handOver(first, session);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    using second = new Plane({ firstSession: 100 });
+    try {
+      resume(second, session, socket);
+      // Linux 6.16 and later have a pidfd of it all the same: the session ends at once.
+      expect(await second.event('disconnected')).toMatchObject({ session });
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ESRCH' });
+    }
+    expect(socket.closed).toBe(true);
+  });
+
+  it('is one whose connection is told from others by nobody who has none', async () => {
+    using plane = new Plane();
+    expect(plane.plane.duplicateSocket(7)).toBeNull();
+    plane.plane.readmit(7, 'test');
+    const { client, session } = await plane.client();
+    client[Symbol.dispose]();
+    await until(() => plane.plane.duplicateSocket(session) === null, 'the end of the session');
+  });
+});
+
+/** Connects, and stays. */
+const CONNECT = `
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect(sys.argv[1])
+time.sleep(600)
+`;
