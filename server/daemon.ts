@@ -18,7 +18,7 @@ import type { Log } from './log';
 import { identifyBy } from './peers/proc';
 import { peerOfAttributes, peerOfPid } from './peers/subject';
 import { planLimits } from './plan-limits';
-import { PolicyKeeper } from './policy/policy-keeper';
+import { PolicyKeeper, type PolicyMemory } from './policy/policy-keeper';
 import { systemClock } from './runtime/clock';
 import { planFdsInFlight } from './runtime/fd-budget';
 import { readFdLimit } from './runtime/open-fds';
@@ -52,8 +52,8 @@ export interface Daemon {
 
 /** Ready when it resolves. Rejects with what whoever started it has to change. */
 export async function startDaemon(config: Config, about: ProcessFacts, log: Log): Promise<Daemon> {
-  const policy = await openPolicy(config, about.daemonUid, log);
   const service = meetServiceManager(config, log);
+  const policy = await openPolicy(config, about.daemonUid, service.continuity, log);
   const directory = openDirectory(config, service.sockets);
   const heaps = await discoverHeaps(addon);
   for (const { description } of heaps) log.info({ heap: description }, 'heap probed');
@@ -139,8 +139,18 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
   return { stop: () => stop(parts) };
 }
 
-async function openPolicy(config: Config, daemonUid: number, log: Log): Promise<PolicyKeeper> {
-  const policy = await PolicyKeeper.open(config.policy, daemonUid, log);
+async function openPolicy(
+  config: Config,
+  daemonUid: number,
+  { keeper, kept }: Continuity,
+  log: Log,
+): Promise<PolicyKeeper> {
+  const memory: PolicyMemory = {
+    last: kept?.policy ?? null,
+    keepPolicy: (fact) => keeper.keepPolicy(fact),
+    forgetPolicy: () => keeper.forgetPolicy(),
+  };
+  const policy = await PolicyKeeper.open(config.policy, daemonUid, log, memory);
   process.on('SIGHUP', () => void reloadBySignal(policy, log));
   return policy;
 }

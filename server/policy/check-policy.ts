@@ -6,7 +6,9 @@ import { PolicyFileError } from './problems';
 /** Tells what it found; resolves to whether the file can be taken. */
 export async function checkPolicy(path: string, daemonUid: number): Promise<boolean> {
   try {
-    const { rules } = await loadPolicy({ path, isRequired: true }, daemonUid);
+    const {
+      policy: { rules },
+    } = await loadPolicy({ path, isRequired: true }, daemonUid);
     const ofFile = rules.filter(({ source }) => source !== BUILT_IN).length - 1;
     process.stdout.write(
       `${path}: ok, ${ofFile} ${ofFile === 1 ? 'rule' : 'rules'} and a default\n`,

@@ -11,16 +11,28 @@ export interface PolicyLocation {
   readonly isRequired: boolean;
 }
 
+/** A policy, and the text that it is made of. */
+export interface LoadedPolicy {
+  readonly policy: Policy;
+  /** Null for the built-in one. */
+  readonly text: string | null;
+}
+
 /** A PolicyFileError tells why not. */
 export async function loadPolicy(
   location: PolicyLocation | null,
   daemonUid: number,
-): Promise<Policy> {
-  if (location === null) return builtInPolicy(daemonUid);
+): Promise<LoadedPolicy> {
+  if (location === null) return { policy: builtInPolicy(daemonUid), text: null };
   const { path, isRequired } = location;
   const text = await readPolicyFile(path, daemonUid);
-  if (text === null && !isRequired) return builtInPolicy(daemonUid);
+  if (text === null && !isRequired) return { policy: builtInPolicy(daemonUid), text };
   if (text === null) throw new PolicyFileError([`${path}: there is no such file`]);
+  return { policy: await readPolicy(text, path, daemonUid), text };
+}
+
+/** A PolicyFileError has a line for each thing that is wrong. */
+export async function readPolicy(text: string, path: string, daemonUid: number): Promise<Policy> {
   // What parses it is some megabytes of code, which a daemon without a policy file goes without.
   const { parsePolicy }: typeof import('./parse-policy') = require('./parse-policy');
   return parsePolicy(text, path, daemonUid);

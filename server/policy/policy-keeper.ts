@@ -4,8 +4,22 @@
  */
 import { type Policy, PolicyInForce } from '../domain/policy';
 import type { Log } from '../log';
-import { loadPolicy, type PolicyLocation } from './load-policy';
+import { type LoadedPolicy, loadPolicy, type PolicyLocation, readPolicy } from './load-policy';
 import { PolicyFileError } from './problems';
+
+/** The file's contents that were in force last. */
+export interface PolicyFact {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Remembers over a restart what was in force. */
+export interface PolicyMemory {
+  /** Null if nothing is remembered, or the built-in policy. */
+  readonly last: PolicyFact | null;
+  keepPolicy(fact: PolicyFact): void;
+  forgetPolicy(): void;
+}
 
 export class PolicyKeeper {
   readonly inForce: PolicyInForce;
@@ -16,20 +30,24 @@ export class PolicyKeeper {
     private readonly location: PolicyLocation | null,
     private readonly daemonUid: number,
     private readonly log: Log,
-    policy: Policy,
+    private readonly memory: PolicyMemory,
+    loaded: LoadedPolicy,
   ) {
-    this.inForce = new PolicyInForce(policy);
+    this.inForce = new PolicyInForce(loaded.policy);
+    this.remember(loaded);
   }
 
-  /** A PolicyFileError tells why there is no policy to begin with. */
+  /** A PolicyFileError tells why there is no policy to begin with: none was in force before a restart either. */
   static async open(
     location: PolicyLocation | null,
     daemonUid: number,
     log: Log,
+    memory: PolicyMemory,
   ): Promise<PolicyKeeper> {
-    const policy = await loadPolicy(location, daemonUid);
-    log.info({ source: policy.source, rules: policy.rules.length }, 'policy in force');
-    return new PolicyKeeper(location, daemonUid, log, policy);
+    const loaded = await loadFirst(location, daemonUid, log, memory.last);
+    const { source, rules } = loaded.policy;
+    log.info({ source, rules: rules.length }, 'policy in force');
+    return new PolicyKeeper(location, daemonUid, log, memory, loaded);
   }
 
   /** Resolves to what is in force then. A PolicyFileError tells why what was in force before still is. */
@@ -46,8 +64,10 @@ export class PolicyKeeper {
 
   private async replace(): Promise<Policy> {
     try {
-      const policy = await loadPolicy(this.locationNow(), this.daemonUid);
+      const loaded = await loadPolicy(this.locationNow(), this.daemonUid);
+      const { policy } = loaded;
       this.inForce.replace(policy);
+      this.remember(loaded);
       this.log.info({ source: policy.source, rules: policy.rules.length }, 'policy reloaded');
       return policy;
     } catch (error) {
@@ -57,10 +77,36 @@ export class PolicyKeeper {
     }
   }
 
+  private remember({ policy, text }: LoadedPolicy): void {
+    if (text === null) this.memory.forgetPolicy();
+    else this.memory.keepPolicy({ path: policy.source, text });
+  }
+
   /** A file that was in force and is gone is a mistake, and no wish for the built-in policy, which gives more. */
   private locationNow(): PolicyLocation | null {
     if (this.location === null) return null;
     const { path, isRequired } = this.location;
     return { path, isRequired: isRequired || this.inForce.current.source === path };
+  }
+}
+
+/** After a restart a file that cannot be taken is what it is for a reload: a mistake, and what was in force before still is. */
+async function loadFirst(
+  location: PolicyLocation | null,
+  daemonUid: number,
+  log: Log,
+  last: PolicyFact | null,
+): Promise<LoadedPolicy> {
+  if (location === null || last === null || last.path !== location.path) {
+    return loadPolicy(location, daemonUid);
+  }
+  const { path, text } = last;
+  try {
+    return await loadPolicy({ path, isRequired: true }, daemonUid);
+  } catch (error) {
+    if (!(error instanceof PolicyFileError)) throw error;
+    const { lines: problems } = error;
+    log.error({ problems }, 'the policy is refused, and the one before the restart stays in force');
+    return { policy: await readPolicy(text, path, daemonUid), text };
   }
 }

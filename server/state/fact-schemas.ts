@@ -17,6 +17,7 @@ import {
   type SessionId,
 } from '../domain/ids';
 import type { Peer } from '../domain/peer';
+import type { PolicyFact } from '../policy/policy-keeper';
 
 type Schema<T> = v.GenericSchema<unknown, T>;
 
@@ -108,6 +109,8 @@ export const cpuAccessFact: Schema<CpuAccessFact> = v.strictObject({
   bufferId,
   mode: v.picklist(['read', 'write', 'read-write']),
 });
+
+export const policyFact: Schema<PolicyFact> = v.strictObject({ path: text, text });
 
 const firstId = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 export const freeIds: Schema<FreeIds> = v.strictObject({

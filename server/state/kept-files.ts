@@ -10,12 +10,14 @@ import type {
 } from '../domain/facts';
 import type { SessionId } from '../domain/ids';
 import type { Log } from '../log';
+import type { PolicyFact } from '../policy/policy-keeper';
 import {
   bufferFact,
   cpuAccessFact,
   freeIds,
   grantFact,
   leaseFact,
+  policyFact,
   sessionFact,
   tokenFact,
 } from './fact-schemas';
@@ -31,6 +33,8 @@ export interface KeptFiles {
   /** By session. */
   readonly tokenDigests: ReadonlyMap<SessionId, string>;
   readonly freeIds: FreeIds;
+  /** Null if it was the built-in one. */
+  readonly policy: PolicyFact | null;
 }
 
 /** More than a block that was put aside: where the note of the ids is lost, none is given again all the same. */
@@ -49,11 +53,13 @@ export function readKeptFiles(directory: StateDirectory, log: Log): KeptFiles {
   );
   const tokens = files.take(tokenFact, ({ sessionId }) => nameOf.token(sessionId));
   const [ids] = files.take(freeIds, nameOf.freeIds);
+  const [policy] = files.take(policyFact, nameOf.policy);
   files.dropOthers();
   return {
     ...{ sessions, buffers, grants, leases, cpuAccesses },
     tokenDigests: new Map(tokens.map(({ sessionId, digest }) => [sessionId, digest])),
     freeIds: ids ?? idsAfter({ sessions, buffers, grants }),
+    policy: policy ?? null,
   };
 }
 

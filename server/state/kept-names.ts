@@ -9,4 +9,5 @@ export const nameOf = {
   lease: (sessionId: SessionId, bufferId: BufferId) => `lease-${sessionId}-${bufferId}`,
   cpuAccess: (sessionId: SessionId, bufferId: BufferId) => `access-${sessionId}-${bufferId}`,
   freeIds: () => 'ids',
+  policy: () => 'policy',
 } as const;

@@ -17,6 +17,7 @@ import type { BufferId, GrantId, SessionId } from '../domain/ids';
 import type { Memory } from '../domain/ports';
 import { KernelMemory } from '../heaps/kernel-memory';
 import type { Log } from '../log';
+import type { PolicyFact } from '../policy/policy-keeper';
 import type { FdStore } from '../systemd/fd-store';
 import { nameOf } from './kept-names';
 import type { StateDirectory } from './state-directory';
@@ -29,6 +30,8 @@ export interface StateKeeper extends Keeper {
   /** The digest of a session's token. */
   keepToken(id: SessionId, digest: string): void;
   forgetToken(id: SessionId): void;
+  keepPolicy(fact: PolicyFact): void;
+  forgetPolicy(): void;
   /** Resolves when all that was said until now is kept; null if it is so already. */
   whenKept(): Promise<void> | null;
 }
@@ -39,6 +42,8 @@ export const keepsNothing: StateKeeper = {
   keepConnection: () => {},
   keepToken: () => {},
   forgetToken: () => {},
+  keepPolicy: () => {},
+  forgetPolicy: () => {},
   whenKept: () => null,
 };
 
@@ -71,6 +76,14 @@ export class FileStateKeeper implements StateKeeper {
 
   forgetToken(id: SessionId): void {
     this.drop(nameOf.token(id));
+  }
+
+  keepPolicy(fact: PolicyFact): void {
+    this.put(nameOf.policy(), fact);
+  }
+
+  forgetPolicy(): void {
+    this.drop(nameOf.policy());
   }
 
   keepBuffer(fact: BufferFact, memory: Memory): void {
