@@ -115,6 +115,12 @@ export class Load implements AsyncDisposable {
     return new Load(brokers.map((broker) => new Client(broker, random)));
   }
 
+  get first(): Broker {
+    const [client] = this.clients;
+    if (client === undefined) throw new Error('a load of no clients');
+    return client.broker;
+  }
+
   get operations(): number {
     return this.clients.reduce((sum, { operations }) => sum + operations, 0);
   }

@@ -1,5 +1,6 @@
 /** Commands of the VM's system, as its administrator types them. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { eventually } from '../../e2e/slowness';
 
 /** What a command line printed, and how it ended. */
@@ -22,6 +23,15 @@ export function shell(commandLine: string): string {
   const { code, output } = tryShell(commandLine);
   if (code !== 0) throw new Error(`${commandLine}: exit code ${code}: ${output}`);
   return output.trim();
+}
+
+/** The same while this process goes on working. What fails is told with what the daemon said last. */
+export async function shellBeside(commandLine: string): Promise<void> {
+  const child = spawn('/bin/sh', ['-c', commandLine], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const [code] = await once(child, 'exit');
+  if (code === 0) return;
+  const said = shell('journalctl --unit=dmabufd.service --output=cat --lines=60');
+  throw new Error(`${commandLine}: exit code ${code}\n${said}`);
 }
 
 /** A property of the service, as `systemctl show` has it. */
