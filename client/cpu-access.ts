@@ -29,6 +29,8 @@ export type WithMapping<T> = (mapping: Mapping) => T | Promise<T>;
 interface Bracket {
   readonly begin: (limits: CallLimits) => Promise<void>;
   readonly end: () => Promise<void>;
+  /** Resolves when no end is owed any more, which may be after `end` has given up waiting for it. */
+  readonly settled: () => Promise<void>;
 }
 
 /** Runs a callback with the buffer's memory inside an access, which has ended when this settles. */
@@ -44,18 +46,21 @@ export async function withAccess<T>(
   lease.requireHeld();
   const queued = `${what}: this process has another access to it open (its accesses to a buffer queue up, and cannot be nested)`;
   const leave = await lease.turns.enter(limits, queued, [lease.ending]);
+  let settled = () => Promise.resolve();
   try {
     const mapping = await lease.mapping(limits);
     requireWritable(mapping, mode, lease.id);
     const bracket =
       options.arbitrated === false ? await direct(lease, mode, limits) : arbitrated(lease, mode);
+    ({ settled } = bracket);
     await bracket.begin(limits);
     // Without its session nobody keeps the others out any more.
     const lost = options.arbitrated === false ? [] : [lease.session.control.closed];
     const ends = [lease.ending, ...lost];
     return await runInside(bracket, callback, { mapping, what, signal: options.signal, ends });
   } finally {
-    leave();
+    // Not before: an end that comes late must not be that of the next access.
+    void settled().then(leave);
   }
 }
 
@@ -98,41 +103,64 @@ async function runInside<T>(
 
 function arbitrated(lease: Lease, mode: AccessMode): Bracket {
   const { control } = lease.session;
+  let owed: Promise<void> = Promise.resolve();
+  const end = (limits: CallLimits): Promise<void> => {
+    owed = endWhileSessionLives(control, lease.id);
+    return waitFor(owed, limits, 'EndCpuAccess');
+  };
   return {
     begin: async (limits) => {
       lease.requireLive();
       const { BeginCpuAccess } = control.methods.accesses;
       const request = { bufferId: lease.id, mode: MODE_NAMES[mode] };
+      // The daemon may have begun it before it was restarted; begun again, it is in the right place of the queue.
+      const endFirst = () => end(limits).catch(ignoreNotBegun);
       try {
-        // The daemon may have begun it before it was restarted; begun again, it is in the right place of the queue.
-        const endFirst = () => endArbitrated(control, lease.id).catch(() => {});
         await control.callThatWaits(BeginCpuAccess, request, limits, endFirst);
       } catch (error) {
         // The daemon may have begun it in the moment in which this side gave up.
-        if (gaveUp(error)) await endArbitrated(control, lease.id).catch(() => {});
+        if (gaveUp(error)) await end(new CallLimits()).catch(() => {});
         throw error;
       }
     },
     end: async () => {
       lease.requireLive();
-      await endArbitrated(control, lease.id);
+      // Limits of its own: those of the access may be used up, and an end is owed all the same.
+      await end(new CallLimits());
     },
+    settled: () => owed.catch(() => {}),
   };
 }
 
-async function endArbitrated(control: ControlConnection, bufferId: number): Promise<void> {
-  // Limits of its own: those of the access may be used up, and an end is owed all the same.
-  const limits = new CallLimits();
+/** However long the daemon takes to come back: nobody else can end it but the session's own end. */
+function endWhileSessionLives(control: ControlConnection, bufferId: number): Promise<void> {
+  const limits = new CallLimits({ timeoutMs: Number.POSITIVE_INFINITY });
   const { EndCpuAccess } = control.methods.accesses;
-  await control.untilAnswered(limits, 'EndCpuAccess', async (isRepeated) => {
+  return control.untilAnswered(limits, 'EndCpuAccess', async (isRepeated) => {
     try {
       await control.callOnce(EndCpuAccess, { bufferId }, limits);
     } catch (error) {
       // The first was carried out, and its answer lost with the daemon that was restarted.
-      const isDone =
-        isRepeated && error instanceof DmabufdError && error.code === 'FAILED_PRECONDITION';
-      if (!isDone) throw error;
+      if (!isRepeated) throw error;
+      ignoreNotBegun(error);
     }
+  });
+}
+
+function ignoreNotBegun(error: unknown): void {
+  const isNotBegun = error instanceof DmabufdError && error.code === 'FAILED_PRECONDITION';
+  if (!isNotBegun) throw error;
+}
+
+/** What is waited for goes on if a limit is reached before. */
+function waitFor(promise: Promise<void>, limits: CallLimits, what: string): Promise<void> {
+  return waitWithin<void>({
+    limits,
+    what,
+    start: (resolve, reject) => {
+      promise.then(resolve, reject);
+      return () => {};
+    },
   });
 }
 
@@ -146,7 +174,8 @@ function gaveUp(error: unknown): boolean {
 async function direct(lease: Lease, mode: AccessMode, limits: CallLimits): Promise<Bracket> {
   // A memfd is coherent memory: there is nothing to bracket.
   if (lease.description.memory !== 'dma-buf') {
-    return { begin: () => Promise.resolve(), end: () => Promise.resolve() };
+    const nothing = () => Promise.resolve();
+    return { begin: nothing, end: nothing, settled: nothing };
   }
   const flags = MODE_FLAGS[mode];
   // Of its own, so that the END that is owed can be said whatever becomes of the lease.
@@ -169,6 +198,7 @@ async function direct(lease: Lease, mode: AccessMode, limits: CallLimits): Promi
         fd.close();
       }
     },
+    settled: () => Promise.resolve(),
   };
 }
 

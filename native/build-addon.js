@@ -27,5 +27,6 @@ if (process.argv.includes('--sanitize')) {
   nodeGyp('configure', '--', '-Daddon=dmabufd_sanitized');
   nodeGyp('build', '--jobs=max');
 } else {
-  nodeGyp('rebuild');
+  // With another --arch for the machine that CC and CXX compile for.
+  nodeGyp('rebuild', ...process.argv.slice(2));
 }

@@ -29,18 +29,24 @@ import { gzipSync } from 'node:zlib';
 
 const PROJECT = resolve(__dirname, '..', '..');
 const APP = 'usr/lib/dmabufd';
-/** Debian's names of node's architectures. */
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
+/** By Debian's names: what node calls it, and the prefix of the tools that make programs for it. */
+const ARCHITECTURES = {
+  amd64: { node: 'x64', tools: 'x86_64-linux-gnu' },
+  arm64: { node: 'arm64', tools: 'aarch64-linux-gnu' },
+} as const;
+type Architecture = keyof typeof ARCHITECTURES;
+const ADDON = 'native/build/Release/dmabufd.node';
 const FOLDERS = ['client', 'native', 'proto', 'server'];
 /** Of the modules: what no program loads. */
 const NOT_LOADED =
   /\.(d\.[cm]?ts|[cm]?ts|map|md|markdown|flow|proto\.bak)$|^(LICENSE|license|CHANGELOG|\.npmignore)$/;
 const NOT_NEEDED = ['@types', 'node-addon-api', '.bin', '.package-lock.json'];
 
-const HELP = `usage: npm run deb [-- --out DIRECTORY]
+const HELP = `usage: npm run deb [-- --out DIRECTORY] [--arch amd64|arm64]
 
 Builds dmabufd_VERSION_ARCH.deb in DIRECTORY (default: the current one) of what npm ci has built, for this machine's
-architecture. Needs dpkg-deb, strip and npm.
+architecture or, cross-compiled, for the other one: then with Debian's g++-aarch64-linux-gnu, or g++-x86-64-linux-gnu. Needs
+dpkg-deb, strip and npm.
 `;
 
 interface Manifest {
@@ -71,9 +77,10 @@ class Tree {
   }
 }
 
-function run(program: string, args: readonly string[], cwd = PROJECT): string {
+function run(program: string, args: readonly string[], cwd = PROJECT, env = process.env): string {
   return execFileSync(program, args, {
     cwd,
+    env,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -87,7 +94,7 @@ function filesBelow(directory: string): string[] {
   });
 }
 
-function addProgram(tree: Tree): void {
+function addProgram(tree: Tree, architecture: Architecture): void {
   for (const folder of FOLDERS) {
     cpSync(join(PROJECT, 'dist', folder), tree.join(`${APP}/dist/${folder}`), {
       recursive: true,
@@ -98,9 +105,7 @@ function addProgram(tree: Tree): void {
     recursive: true,
     filter: (path) => statSync(path).isDirectory() || path.endsWith('.proto'),
   });
-  const addon = `${APP}/native/build/Release/dmabufd.node`;
-  tree.copy('native/build/Release/dmabufd.node', addon);
-  run('strip', ['--strip-unneeded', join(tree.path, addon)]);
+  addAddon(tree, `${APP}/${ADDON}`, architecture);
   for (const file of ['package.json', 'package-lock.json']) tree.copy(file, `${APP}/${file}`);
   const omit = ['dev', 'peer', 'optional'].map((kind) => `--omit=${kind}`);
   run(
@@ -116,6 +121,32 @@ function addProgram(tree: Tree): void {
   ]) {
     chmodSync(join(tree.path, APP, 'dist', main ?? ''), 0o755);
     symlinkSync(`../lib/dmabufd/dist/${main}`, tree.join(`usr/bin/${name}`));
+  }
+}
+
+function addAddon(tree: Tree, to: string, architecture: Architecture): void {
+  const { node, tools } = ARCHITECTURES[architecture];
+  if (node === process.arch) {
+    tree.copy(ADDON, to);
+    run('strip', ['--strip-unneeded', join(tree.path, to)]);
+    return;
+  }
+  // In a copy: what is built for this machine stays.
+  const copy = mkdtempSync(join(tmpdir(), 'dmabufd-cross-'));
+  try {
+    for (const part of ['native', 'proto', 'package.json', 'node_modules/node-addon-api']) {
+      cpSync(join(PROJECT, part), join(copy, part), {
+        recursive: true,
+        filter: (path) => path !== join(PROJECT, 'native', 'build'),
+      });
+    }
+    const env = { ...process.env, CC: `${tools}-gcc`, CXX: `${tools}-g++` };
+    run(process.execPath, [join(copy, 'native', 'build-addon.js'), `--arch=${node}`], copy, env);
+    run(`${tools}-strip`, ['--strip-unneeded', join(copy, ADDON)], copy);
+    cpSync(join(copy, ADDON), tree.join(to));
+    chmodSync(join(tree.path, to), 0o644);
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
   }
 }
 
@@ -144,7 +175,11 @@ function addDocuments(tree: Tree): void {
   tree.copy('LICENSE', 'usr/share/doc/dmabufd/copyright');
 }
 
-function addControl(tree: Tree, { version, description }: Manifest, architecture: string): void {
+function addControl(
+  tree: Tree,
+  { version, description }: Manifest,
+  architecture: Architecture,
+): void {
   const installed = filesBelow(tree.path);
   const kibibytes = installed.reduce((sum, path) => sum + Math.ceil(statSync(path).size / 1024), 0);
   const sums = run('md5sum', installed.map((path) => relative(tree.path, path)).sort(), tree.path);
@@ -169,21 +204,31 @@ function addControl(tree: Tree, { version, description }: Manifest, architecture
   }
 }
 
+function architectureOf(wanted: string | undefined): Architecture {
+  for (const name of ['amd64', 'arm64'] as const) {
+    if (wanted === undefined ? ARCHITECTURES[name].node === process.arch : name === wanted)
+      return name;
+  }
+  throw new Error(`--arch: ${wanted ?? process.arch}: the package is for amd64 and arm64`);
+}
+
 function main(): void {
   const { values } = parseArgs({
-    options: { out: { type: 'string', default: '.' }, help: { type: 'boolean', default: false } },
+    options: {
+      out: { type: 'string', default: '.' },
+      arch: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
   });
   if (values.help) {
     process.stdout.write(HELP);
     return;
   }
-  const architecture = ARCHITECTURES[process.arch];
-  if (architecture === undefined)
-    throw new Error(`no Debian architecture is known for ${process.arch}`);
+  const architecture = architectureOf(values.arch);
   const manifest: Manifest = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8'));
   const tree = new Tree();
   try {
-    addProgram(tree);
+    addProgram(tree, architecture);
     addService(tree);
     addDocuments(tree);
     addControl(tree, manifest, architecture);
@@ -201,4 +246,9 @@ function main(): void {
   }
 }
 
-main();
+try {
+  main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

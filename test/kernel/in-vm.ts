@@ -14,9 +14,11 @@ import { REPORT_NAME } from './in-vm-settings';
 const NOT_OF_THE_KERNEL = [
   'audit',
   'bad-input',
+  'daemon-restart',
   'dmabufctl',
   'docs',
   'events',
+  'hostile-control-peers',
   'many-waits',
   'policy',
   'service',

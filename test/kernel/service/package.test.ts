@@ -1,20 +1,14 @@
 import { once } from 'node:events';
-import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { type Broker, connect } from '../../../client';
 import { Load } from '../../e2e/service/load';
 import { seeded } from '../../e2e/service/seeded';
 import { eventually, patience } from '../../e2e/slowness';
-import { PACKAGE_DIRECTORY } from '../in-vm-settings';
+import { packageFile } from './installed';
 import { isActive, property, shell, shellBeside, tryShell } from './shell';
 
 const RUNTIME_DIRECTORY = '/run/dmabufd';
 const POLICY = '/etc/dmabufd/policy.yaml';
-
-function packageFile(): string {
-  const [name = ''] = readdirSync(PACKAGE_DIRECTORY).filter((file) => file.endsWith('.deb'));
-  return join(PACKAGE_DIRECTORY, name);
-}
 
 /** Everything of the system that a package could leave something in. */
 function systemFiles(): string[] {
