@@ -214,6 +214,8 @@ export interface FdPlaneOptions {
  * neither a gRPC call nor a garbage collection is felt there, and hands everything else to the main thread.
  */
 export interface FdPlane {
+  /** Accepts those who connect. Until then they wait in the listener's backlog. */
+  open(): void;
   /**
    * Sends WELCOME with the token (32 bytes) and begins to read. `account` names whose resources the session uses: its fds in
    * flight count with those of all other sessions of that account. Nothing if the session has ended. The session is
@@ -224,7 +226,8 @@ export interface FdPlane {
   dismiss(session: number, status: number, reason: string): void;
   /**
    * Takes over the connection of a session that an earlier process of the daemon had. It is not read from until
-   * {@link readmit}; leases can be put. Takes the Fd over, also when it throws: `ESRCH`, the process behind it has gone.
+   * {@link readmit}; leases can be put. Takes the Fd over, also when it throws: `ESRCH`, the process behind it has gone;
+   * `EEXIST`, there is such a session.
    */
   resume(session: number, socket: Fd): PeerCredentials;
   /** Says RESTARTED to a session that was resumed, and begins to read. Nothing if it has ended. */
@@ -255,9 +258,9 @@ export interface FdPlane {
   takeArrivals(most: number): FdPlaneArrival[];
   /**
    * Joins the thread, and ends all sessions with GOODBYE UNAVAILABLE. With `keepsSessions` it says nothing to them: for those
-   * whose connection somebody else has open, too.
+   * whose connection somebody else has open, too. What is still to be booked then is answered.
    */
-  close(options?: { readonly keepsSessions?: boolean }): void;
+  close(options?: { readonly keepsSessions?: boolean }): FdPlaneBooking[];
 }
 
 /** Who holds a record lock that could not be had. */

@@ -59,7 +59,7 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
   for (const { description } of heaps) log.info({ heap: description }, 'heap probed');
 
   const { continuity } = service;
-  const limits = planLimits(config, continuity.fdStoreCapacity, log);
+  const limits = planLimits(config, continuity.capacity, log);
   log.info({ limits }, 'limits planned');
   const identify = identifyBy(addon);
   const tokens = new SessionTokens(randomSecrets, continuity.keeper);
@@ -100,6 +100,8 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
     const ports = { addon, plane: fdPlane, broker, tokens, identify, log };
     resumeState({ ...ports, ...continuity }, continuity.kept, service.stored);
   }
+  // Nobody new before all that there was is back.
+  fdPlane.open();
 
   const turns = new Turns();
   const control = createControlServer(
@@ -135,7 +137,7 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
 
   log.info({ version: about.version, directory: directory.path }, 'ready');
   tellStatus(service.manager, broker);
-  const parts = { connections, control, broker, fdPlane, directory, service };
+  const parts = { connections, control, broker, fdPlane, fdSessions, directory, service };
   return { stop: () => stop(parts) };
 }
 
@@ -208,13 +210,14 @@ interface Parts {
   readonly control: ControlServer;
   readonly broker: Broker;
   readonly fdPlane: FdPlane;
+  readonly fdSessions: FdSessions;
   readonly directory: RuntimeDirectory;
   readonly service: Service;
 }
 
 /** From the outside in: nobody new, calls end, sessions end, their memory is given back; or a successor takes them over. */
 async function stop(parts: Parts): Promise<void> {
-  const { connections, control, broker, fdPlane, directory, service } = parts;
+  const { connections, control, broker, fdPlane, fdSessions, directory, service } = parts;
   const { keepsSessions } = service.continuity.keeper;
   service.manager.stopping();
   connections.close();
@@ -226,7 +229,9 @@ async function stop(parts: Parts): Promise<void> {
   const isQuiet = () =>
     connections.count === 0 && (keepsSessions || broker.totals().cpuAccesses === 0);
   while (!isQuiet() && systemClock.now() < deadlineMs) await setTimeout(QUIET_POLL_MS);
-  fdPlane.close({ keepsSessions });
+  // What the plane has answered is booked, whatever comes after.
+  fdSessions.bookLast(fdPlane.close({ keepsSessions }));
+  await service.continuity.keeper.whenKept();
   directory.release();
   await service.manager.heard();
 }

@@ -14,15 +14,23 @@ const FDS_PER_BUFFER = 3;
 /** On average. They cost memory and no fds. */
 const LEASES_PER_BUFFER = 4;
 const GRANTS_PER_BUFFER = 2;
+/** Itself, its leases, as many accesses, and its grants, which may take two pages. */
+const FILES_PER_BUFFER = 1 + 2 * LEASES_PER_BUFFER + 2 * GRANTS_PER_BUFFER;
+/** Itself, and its token. */
+const FILES_PER_SESSION = 2;
 
-/** `fdStoreCapacity`: how many fds are kept over a restart, of sessions and buffers; null if nothing is. */
-export function planLimits(
-  config: Config,
-  fdStoreCapacity: number | null,
-  log: Log,
-): Limits & FdBudget {
+/** What there is room for over a restart. */
+export interface KeptCapacity {
+  /** Of sessions and buffers together. */
+  readonly fds: number;
+  /** Of all that is noted. */
+  readonly files: number;
+}
+
+/** `kept` is null if nothing is kept over a restart. */
+export function planLimits(config: Config, kept: KeptCapacity | null, log: Log): Limits & FdBudget {
   const { maxBytes, maxBufferBytes } = config;
-  const budget = withinStore(planFds(readFdLimit(), FDS_PER_BUFFER, config), fdStoreCapacity);
+  const budget = withinKept(planFds(readFdLimit(), FDS_PER_BUFFER, config), kept);
   for (const name of ['maxSessions', 'maxBuffers'] as const) {
     const wanted = config[name];
     if (wanted === undefined || wanted === budget[name]) continue;
@@ -46,12 +54,14 @@ export function planLimits(
   };
 }
 
-/** What is taken on is also kept: a store that is too small for it would lose some with a restart. */
-function withinStore({ maxSessions, maxBuffers }: FdBudget, capacity: number | null): FdBudget {
-  if (capacity === null) return { maxSessions, maxBuffers };
-  const sessions = Math.min(maxSessions, Math.max(Math.floor(capacity / 4), 1));
+/** What is taken on is also kept: where there is too little room for it, a restart would lose some. */
+function withinKept({ maxSessions, maxBuffers }: FdBudget, kept: KeptCapacity | null): FdBudget {
+  if (kept === null) return { maxSessions, maxBuffers };
+  const sessions = Math.min(maxSessions, Math.max(Math.floor(kept.fds / 4), 1));
+  const byFds = kept.fds - sessions;
+  const byFiles = Math.floor((kept.files - FILES_PER_SESSION * sessions) / FILES_PER_BUFFER);
   return {
     maxSessions: sessions,
-    maxBuffers: Math.min(maxBuffers, Math.max(capacity - sessions, 1)),
+    maxBuffers: Math.min(maxBuffers, Math.max(byFds, 1), Math.max(byFiles, 1)),
   };
 }

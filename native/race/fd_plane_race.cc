@@ -54,7 +54,9 @@ uint32_t below(Random& random, uint32_t bound) { return static_cast<uint32_t>(ra
 class Daemon {
  public:
   Daemon(const std::string& path, Tally& tally)
-      : tally_(tally), plane_({listen_unix(SOCK_SEQPACKET, path, 0600)}, {kMaxSessions, kMaxFdsInFlight}, 1, [this] { wake(); }) {}
+      : tally_(tally), plane_({listen_unix(SOCK_SEQPACKET, path, 0600)}, {kMaxSessions, kMaxFdsInFlight}, 1, [this] { wake(); }) {
+    plane_.open();
+  }
 
   // The main thread's part.
   void serve(Clock::time_point until) {

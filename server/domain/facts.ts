@@ -84,14 +84,16 @@ export interface Keeper {
   keepSession(fact: SessionFact): void;
   forgetSession(id: SessionId): void;
   keepBuffer(fact: BufferFact, memory: Memory): void;
-  forgetBuffer(id: BufferId): void;
+  /** Resolves when nobody has its memory for a later process any more. */
+  forgetBuffer(id: BufferId): Promise<void>;
   keepGrant(fact: GrantFact): void;
   forgetGrant(id: GrantId): void;
   keepLease(fact: LeaseFact): void;
   forgetLease(sessionId: SessionId, bufferId: BufferId): void;
   keepCpuAccess(fact: CpuAccessFact): void;
   forgetCpuAccess(sessionId: SessionId, bufferId: BufferId): void;
-  keepFreeIds(ids: FreeIds): void;
+  /** Whether it is kept: until it is, it is to be said again. */
+  keepFreeIds(ids: FreeIds): boolean;
 }
 
 const nothing = (): void => {};
@@ -101,14 +103,14 @@ export const forgetful: Keeper = {
   keepSession: nothing,
   forgetSession: nothing,
   keepBuffer: nothing,
-  forgetBuffer: nothing,
+  forgetBuffer: () => Promise.resolve(),
   keepGrant: nothing,
   forgetGrant: nothing,
   keepLease: nothing,
   forgetLease: nothing,
   keepCpuAccess: nothing,
   forgetCpuAccess: nothing,
-  keepFreeIds: nothing,
+  keepFreeIds: () => true,
 };
 
 /** What an earlier process kept. */

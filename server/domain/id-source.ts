@@ -46,7 +46,8 @@ export class IdSource {
 
   private reserve(kind: keyof FreeIds): void {
     if (this.next[kind] <= this.reserved[kind]) return;
-    this.reserved = { ...this.reserved, [kind]: this.next[kind] + BLOCK };
-    this.keeper.keepFreeIds(this.reserved);
+    const reserved = { ...this.reserved, [kind]: this.next[kind] + BLOCK };
+    // If it cannot be noted now, the next id tries again.
+    if (this.keeper.keepFreeIds(reserved)) this.reserved = reserved;
   }
 }

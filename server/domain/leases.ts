@@ -198,7 +198,7 @@ export class Leases {
       return this.add(session, buffer, buffer.memory.access, true);
     } catch (error) {
       this.ledger.removeBuffer(buffer);
-      this.outside.keeper.forgetBuffer(buffer.id);
+      void this.outside.keeper.forgetBuffer(buffer.id);
       throw error;
     }
   }
@@ -208,10 +208,11 @@ export class Leases {
   }
 
   /** The charge is for as long as the memory is there, which may be long after it was let go: freeing takes time. */
-  giveBack(memory: Memory, charge: Charge): Promise<void> {
+  giveBack(memory: Memory, charge: Charge, isLetGo = Promise.resolve()): Promise<void> {
     const { account } = charge;
     const freed = this.closings
       .run(account, () => memory.close())
+      .then(() => isLetGo)
       .then(() => {
         charge.refund();
         if (this.freeing.get(account) === freed) this.freeing.delete(account);
@@ -246,9 +247,9 @@ export class Leases {
 
   private forget(buffer: BufferRecord): void {
     this.ledger.removeBuffer(buffer);
-    this.outside.keeper.forgetBuffer(buffer.id);
+    const isLetGo = this.outside.keeper.forgetBuffer(buffer.id);
     const lastHolder = buffer.formerHolders[buffer.formerHolders.length - 1]?.sessionId;
-    void this.giveBack(buffer.memory, buffer.charge).then(() => {
+    void this.giveBack(buffer.memory, buffer.charge, isLetGo).then(() => {
       if (lastHolder === undefined) return;
       const body = { type: 'buffer-destroyed', bufferId: buffer.id } as const;
       this.events.publish(lastHolder, body, [lastHolder]);

@@ -58,6 +58,11 @@ export class FdSessions {
     for (const booking of this.plane.takeBookings()) this.handle(booking);
   }
 
+  /** Books what the plane had done when it was closed. */
+  bookLast(bookings: readonly FdPlaneBooking[]): void {
+    for (const booking of bookings) this.handle(booking);
+  }
+
   /** Books, and serves those who wait longest. The plane wakes us again if there are more. */
   serve(): void {
     this.book();
@@ -160,8 +165,13 @@ export class FdSessions {
       this.log.debug({ session, opcode, serial }, 'fd request answered');
     };
     const kept = this.keeper.whenKept();
-    if (kept === null) answer();
-    else void kept.then(answer);
+    if (kept === null) {
+      answer();
+      return;
+    }
+    kept.then(answer).catch((err: unknown) => {
+      this.log.error({ session, opcode, err }, 'an fd request could not be answered');
+    });
   }
 
   private perform(session: SessionId, { opcode, payload, fds }: Request): Answer {

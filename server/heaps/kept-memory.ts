@@ -7,7 +7,7 @@ import { memfdMemory } from './memfd';
 
 /** Takes the fd over. Throws if it is not of the kernel object that the fact names. */
 export function resumeMemory(addon: NativeAddon, fd: Fd, fact: BufferFact): KernelMemory {
-  const found = addon.describeFd(fd);
+  const found = describe(addon, fd);
   const isSame =
     found.kind === fact.kind && found.inode === fact.inode && found.device === fact.device;
   if (!isSame) {
@@ -18,9 +18,25 @@ export function resumeMemory(addon: NativeAddon, fd: Fd, fact: BufferFact): Kern
     throw new Error(`the fd is of ${is}, and not of ${wanted}`);
   }
   const memory = open(addon, fd, fact);
-  if (memory.sizeBytes === fact.sizeBytes) return memory;
+  if (isOfSize(memory, fact)) return memory;
   void memory.close();
   throw new Error(`the memory has ${memory.sizeBytes} bytes, and not ${fact.sizeBytes}`);
+}
+
+function describe(addon: NativeAddon, fd: Fd) {
+  try {
+    return addon.describeFd(fd);
+  } catch (error) {
+    void addon.closeFd(fd);
+    throw error;
+  }
+}
+
+/** Whoever may write a client's memfd can make it larger, and never smaller: it is sealed against that. */
+function isOfSize({ sizeBytes }: KernelMemory, fact: BufferFact): boolean {
+  if (sizeBytes === fact.sizeBytes) return true;
+  const mayGrow = fact.origin === 'adopted' && fact.kind === 'memfd';
+  return mayGrow && (sizeBytes ?? 0) > (fact.sizeBytes ?? 0);
 }
 
 function open(addon: NativeAddon, fd: Fd, { origin, kind }: BufferFact): KernelMemory {

@@ -3,6 +3,7 @@
  * (`--state-dir`) and one for the fds, which a process cannot leave behind by itself: a service manager's fd store.
  */
 import type { Log } from '../log';
+import type { KeptCapacity } from '../plan-limits';
 import { FdStore } from '../systemd/fd-store';
 import type { ServiceManager } from '../systemd/service-manager';
 import { type KeptFiles, readKeptFiles } from './kept-files';
@@ -12,8 +13,8 @@ import { FileStateKeeper, keepsNothing, type StateKeeper } from './state-keeper'
 export interface Continuity {
   readonly keeper: StateKeeper;
   readonly store: FdStore;
-  /** Null if nothing is kept. */
-  readonly fdStoreCapacity: number | null;
+  /** How much there is room for; null if nothing is kept. */
+  readonly capacity: KeptCapacity | null;
   /** What a predecessor left; null if nothing is kept. */
   readonly kept: KeptFiles | null;
 }
@@ -33,9 +34,10 @@ export function openContinuity(options: {
     const missing =
       stateDirectory === undefined ? '--state-dir' : 'a service manager with an fd store';
     log.info({ missing }, 'a restart will end all sessions');
-    return { keeper: keepsNothing, store, fdStoreCapacity: null, kept: null };
+    return { keeper: keepsNothing, store, capacity: null, kept: null };
   }
   const files = StateDirectory.open(stateDirectory);
   const keeper = new FileStateKeeper(files, store, log);
-  return { keeper, store, fdStoreCapacity, kept: readKeptFiles(files, log) };
+  const kept = readKeptFiles(files, log);
+  return { keeper, store, capacity: { fds: fdStoreCapacity, files: files.capacity }, kept };
 }

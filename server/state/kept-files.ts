@@ -1,12 +1,13 @@
 /** What the state directory says, as facts. A file that is not believed is told of, and dropped: it must not come back later. */
 import * as v from 'valibot';
-import type {
-  BufferFact,
-  CpuAccessFact,
-  FreeIds,
-  GrantFact,
-  LeaseFact,
-  SessionFact,
+import {
+  type BufferFact,
+  type CpuAccessFact,
+  FIRST_IDS,
+  type FreeIds,
+  type GrantFact,
+  type LeaseFact,
+  type SessionFact,
 } from '../domain/facts';
 import type { SessionId } from '../domain/ids';
 import type { Log } from '../log';
@@ -37,7 +38,7 @@ export interface KeptFiles {
   readonly policy: PolicyFact | null;
 }
 
-/** More than a block that was put aside: where the note of the ids is lost, none is given again all the same. */
+/** More than a block that was put aside: where the note of the ids is lost, or older than they are, none is given again. */
 const AFTER_LOST_IDS = 1_000_000;
 
 export function readKeptFiles(directory: StateDirectory, log: Log): KeptFiles {
@@ -52,13 +53,21 @@ export function readKeptFiles(directory: StateDirectory, log: Log): KeptFiles {
     nameOf.cpuAccess(sessionId, bufferId),
   );
   const tokens = files.take(tokenFact, ({ sessionId }) => nameOf.token(sessionId));
+  const living = new Set(sessions.map(({ id }) => id));
+  for (const { sessionId } of tokens) {
+    if (!living.has(sessionId)) directory.drop(nameOf.token(sessionId));
+  }
   const [ids] = files.take(freeIds, nameOf.freeIds);
   const [policy] = files.take(policyFact, nameOf.policy);
   files.dropOthers();
   return {
     ...{ sessions, buffers, grants, leases, cpuAccesses },
     tokenDigests: new Map(tokens.map(({ sessionId, digest }) => [sessionId, digest])),
-    freeIds: ids ?? idsAfter({ sessions, buffers, grants }),
+    freeIds: freeIdsAfter(ids ?? FIRST_IDS, {
+      session: [...sessions.map(({ id }) => id), ...leases.map(({ sessionId }) => sessionId)],
+      buffer: [...buffers.map(({ id }) => id), ...leases.map(({ bufferId }) => bufferId)],
+      grant: grants.map(({ id }) => id),
+    }),
     policy: policy ?? null,
   };
 }
@@ -96,14 +105,14 @@ class Files {
   }
 }
 
-/** Above all that are known to have been given. */
-function idsAfter({
-  sessions,
-  buffers,
-  grants,
-}: Pick<KeptFiles, 'sessions' | 'buffers' | 'grants'>) {
-  const after = (facts: readonly { readonly id: number }[]) =>
-    facts.length === 0 ? 0 : Math.max(...facts.map(({ id }) => id)) + AFTER_LOST_IDS;
-  const most = Math.max(after(sessions), after(buffers), after(grants), 1);
-  return { session: most, buffer: most, grant: most };
+/** Those that were noted, unless something is known that has one of them: then the note cannot be right. */
+function freeIdsAfter(
+  noted: FreeIds,
+  given: Readonly<Record<keyof FreeIds, readonly number[]>>,
+): FreeIds {
+  const free = (kind: keyof FreeIds) => {
+    const last = given[kind].reduce((most, id) => Math.max(most, id), 0);
+    return last < noted[kind] ? noted[kind] : last + AFTER_LOST_IDS;
+  };
+  return { session: free('session'), buffer: free('buffer'), grant: free('grant') };
 }

@@ -97,7 +97,7 @@ class Resumption {
       memory.lend(() => true);
       return memory;
     } catch (error) {
-      keeper.forgetBuffer(fact.id);
+      void keeper.forgetBuffer(fact.id);
       log.error({ buffer: fact.id, why: describeError(error) }, 'a buffer has not come back');
       return null;
     }
@@ -127,7 +127,7 @@ class Resumption {
     for (const [name, fds] of this.stored) {
       this.ports.log.warn({ name }, 'the service manager kept an fd that is of no use any more');
       for (const fd of fds) void this.ports.addon.closeFd(fd);
-      this.ports.store.remove(name);
+      void this.ports.store.remove(name);
     }
   }
 }

@@ -11,6 +11,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statfsSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -22,6 +23,8 @@ const MAGIC = 'dmabufd-state';
 /** Of the files' format. A later version reads the earlier ones, and an earlier one drops what it does not know. */
 const VERSION = 1;
 const OTHERS_MAY_USE = 0o077;
+/** A page: tmpfs gives no less. */
+const FILE_BYTES = 4096;
 const WRITTEN_ASIDE = '.new';
 
 /** The directory cannot be used. The message is for whoever started the daemon. */
@@ -48,20 +51,34 @@ export class StateDirectory {
       throw new StateDirectoryError(`--state-dir ${path} cannot be created: ${why}`);
     }
     checkDirectory(path);
+    // What was being written when an earlier process died.
+    for (const name of readdirSync(path)) {
+      if (name.endsWith(WRITTEN_ASIDE)) rmSync(join(path, name), { recursive: true, force: true });
+    }
     return new StateDirectory(path);
+  }
+
+  /** How many files there is room for, if half of what is free is left to others. */
+  get capacity(): number {
+    const { bavail, bsize } = statfsSync(this.path);
+    return Math.floor((bavail * bsize) / 2 / FILE_BYTES);
   }
 
   /** All that is there, in no order. */
   read(): StateEntry[] {
-    const names = readdirSync(this.path).filter((name) => !name.endsWith(WRITTEN_ASIDE));
-    return names.map((name) => this.readOne(name));
+    return readdirSync(this.path).map((name) => this.readOne(name));
   }
 
   put(name: string, value: unknown): void {
     const text = JSON.stringify(value);
     const aside = join(this.path, `${name}${WRITTEN_ASIDE}`);
-    writeFileSync(aside, `${MAGIC} ${VERSION} ${checksum(text)}\n${text}\n`, { mode: 0o600 });
-    renameSync(aside, join(this.path, name));
+    try {
+      writeFileSync(aside, `${MAGIC} ${VERSION} ${checksum(text)}\n${text}\n`, { mode: 0o600 });
+      renameSync(aside, join(this.path, name));
+    } catch (error) {
+      rmSync(aside, { force: true });
+      throw error;
+    }
   }
 
   /** Nothing if it is not there. */

@@ -67,7 +67,7 @@ export class FileStateKeeper implements StateKeeper {
 
   forgetSession(id: SessionId): void {
     this.drop(nameOf.session(id));
-    this.store.remove(nameOf.session(id));
+    void this.store.remove(nameOf.session(id));
   }
 
   keepToken(id: SessionId, digest: string): void {
@@ -93,9 +93,9 @@ export class FileStateKeeper implements StateKeeper {
     memory.lend((fd) => this.store.put(name, fd));
   }
 
-  forgetBuffer(id: BufferId): void {
+  forgetBuffer(id: BufferId): Promise<void> {
     this.drop(nameOf.buffer(id));
-    this.store.remove(nameOf.buffer(id));
+    return this.store.remove(nameOf.buffer(id));
   }
 
   keepGrant(fact: GrantFact): void {
@@ -122,16 +122,17 @@ export class FileStateKeeper implements StateKeeper {
     this.drop(nameOf.cpuAccess(sessionId, bufferId));
   }
 
-  keepFreeIds(ids: FreeIds): void {
-    this.put(nameOf.freeIds(), ids);
+  keepFreeIds(ids: FreeIds): boolean {
+    return this.attempt(nameOf.freeIds(), () => this.files.put(nameOf.freeIds(), ids));
   }
 
   whenKept(): Promise<void> | null {
     return this.store.pending;
   }
 
+  /** What was kept before is not true any more, and must not come back in the place of what cannot be kept. */
   private put(name: string, value: object): void {
-    this.attempt(name, () => this.files.put(name, value));
+    if (!this.attempt(name, () => this.files.put(name, value))) this.drop(name);
   }
 
   private drop(name: string): void {
@@ -139,13 +140,15 @@ export class FileStateKeeper implements StateKeeper {
   }
 
   /** A full file system is no reason to refuse a client; it costs the next restart. Told once, and not for each file. */
-  private attempt(name: string, write: () => void): void {
+  private attempt(name: string, write: () => void): boolean {
     try {
       write();
       this.isFailing = false;
+      return true;
     } catch (err) {
       if (!this.isFailing) this.log.error({ err, name }, 'a restart would lose this');
       this.isFailing = true;
+      return false;
     }
   }
 }

@@ -1,16 +1,34 @@
 /**
  * The service manager's fd store (systemd.service(5), FileDescriptorStoreMax=): fds that outlive the process, each under a name of
  * its own. They come back by that name when the service is started again.
+ *
+ * What is to be there and what is not is told one after the other, until it is heard: what has not been told yet and is of no use
+ * any more is not told at all, so that however fast clients come and go, what is yet to be told is never more than they hold.
  */
 import type { Fd } from '../../native';
 import type { Log } from '../log';
 import type { ServiceManager } from './service-manager';
 
+/** After the service manager has not listened: what is to be told is told again. */
+const PAUSE_MS = 1_000;
+
+/** What is yet to be told of a name. */
+interface Untold {
+  /** Null: it is to be removed. */
+  readonly fd: Fd | null;
+  readonly onTold: (() => void)[];
+}
+
 export class FdStore {
+  /** Those that are in the store, or on their way to it. */
   private readonly names = new Set<string>();
+  /** First come first told. */
+  private readonly untold = new Map<string, Untold>();
+  private telling: string | null = null;
+  private waiters: { readonly left: Set<string>; readonly resolve: () => void }[] = [];
 
   constructor(
-    private readonly manager: Pick<ServiceManager, 'storeFd' | 'removeFd' | 'pendingFds'>,
+    private readonly manager: Pick<ServiceManager, 'storeFd' | 'removeFd'>,
     /** FileDescriptorStoreMax= of the unit; 0 if there is no store. */
     readonly capacity: number,
     private readonly log: Log,
@@ -21,27 +39,92 @@ export class FdStore {
     this.names.add(name);
   }
 
-  /** Stores a reference of its own. False if there is no room, which the daemon's limits see to. */
+  /** Stores a reference of its own. False if that cannot be: for want of room, which the daemon's limits see to, or of fds. */
   put(name: string, fd: Fd): boolean {
     if (this.names.size >= this.capacity) {
-      this.log.error(
-        { name, capacity: this.capacity },
-        'the fd store is full: a restart would lose this',
-      );
+      const { capacity } = this;
+      this.log.error({ name, capacity }, 'the fd store is full: a restart would lose this');
+      return false;
+    }
+    try {
+      this.untold.set(name, { fd: fd.duplicate(), onTold: [] });
+    } catch (err) {
+      this.log.error({ name, err }, 'a restart would lose this');
       return false;
     }
     this.names.add(name);
-    this.manager.storeFd(name, fd);
+    this.tellNext();
     return true;
   }
 
-  /** Nothing if it is not there. */
-  remove(name: string): void {
-    if (this.names.delete(name)) this.manager.removeFd(name);
+  /** Resolves when the service manager has been told; at once if it never heard of it. */
+  remove(name: string): Promise<void> {
+    if (!this.names.delete(name)) return Promise.resolve();
+    const untold = this.untold.get(name);
+    if (untold !== undefined && this.telling !== name) {
+      this.untold.delete(name);
+      untold.fd?.close();
+      this.told(name);
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      // Behind the one that is being told.
+      this.untold.delete(name);
+      this.untold.set(name, { fd: null, onTold: [resolve] });
+      this.tellNext();
+    });
   }
 
-  /** Resolves when the service manager has been told all; null if it has been already. */
+  /**
+   * Resolves when the service manager has been told all that there is now, or does not listen: what waits for that would wait for
+   * too long. Null if there is nothing.
+   */
   get pending(): Promise<void> | null {
-    return this.manager.pendingFds;
+    if (this.untold.size === 0) return null;
+    const left = new Set(this.untold.keys());
+    return new Promise((resolve) => this.waiters.push({ left, resolve }));
+  }
+
+  private tellNext(): void {
+    if (this.telling !== null) return;
+    for (const [name, untold] of this.untold) {
+      this.telling = name;
+      void this.tell(name, untold);
+      return;
+    }
+  }
+
+  private async tell(name: string, untold: Untold): Promise<void> {
+    const { fd } = untold;
+    const isHeard = await (fd === null
+      ? this.manager.removeFd(name)
+      : this.manager.storeFd(name, fd));
+    if (!isHeard) {
+      this.giveUpWaiting();
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS).unref());
+    }
+    // If it is to be removed by now, that is what is told next; whether this one was heard is not certain.
+    const isCurrent = this.untold.get(name) === untold;
+    if (isHeard && isCurrent) this.untold.delete(name);
+    if (isHeard || !isCurrent) {
+      fd?.close();
+      for (const resolve of untold.onTold) resolve();
+      if (isCurrent) this.told(name);
+    }
+    this.telling = null;
+    this.tellNext();
+  }
+
+  private told(name: string): void {
+    this.waiters = this.waiters.filter(({ left, resolve }) => {
+      left.delete(name);
+      if (left.size > 0) return true;
+      resolve();
+      return false;
+    });
+  }
+
+  private giveUpWaiting(): void {
+    for (const { resolve } of this.waiters.splice(0)) resolve();
   }
 }

@@ -10,22 +10,11 @@ const SIGNS_OF_LIFE_A_DEADLINE = 2;
 /** A service manager that takes none of these hangs: what is said later is about later, and nothing piles up. */
 const MOST_UNHEARD = 16;
 
-interface Message {
-  readonly text: string;
-  readonly fds: readonly Fd[];
-  /** About the fd store: left out only if the service manager does not listen at all. */
-  readonly isOfStore: boolean;
-}
-
 export class ServiceManager {
-  private last: Promise<void> = Promise.resolve();
+  private last: Promise<unknown> = Promise.resolve();
   private statusText = '';
   private isFailing = false;
-  private said = 0;
   private unheard = 0;
-  private unheardOfStore = 0;
-  /** Those up to this one are given up: the service manager did not listen while they waited. */
-  private givenUp = 0;
 
   constructor(
     private readonly addon: Pick<NativeAddon, 'sendNotification'>,
@@ -59,18 +48,13 @@ export class ServiceManager {
     setInterval(() => this.tell('WATCHDOG=1'), intervalMs).unref();
   }
 
-  /** A reference for the fd store. FDPOLL=0: it is for the daemon to say when it is of no use any more. */
-  storeFd(name: string, fd: Fd): void {
-    this.send({ text: `FDSTORE=1\nFDNAME=${name}\nFDPOLL=0`, fds: [fd], isOfStore: true });
+  /** For the fd store. FDPOLL=0: it is for the daemon to say when it is of no use any more. False if nobody listens. */
+  storeFd(name: string, fd: Fd): Promise<boolean> {
+    return this.send(`FDSTORE=1\nFDNAME=${name}\nFDPOLL=0`, [fd]);
   }
 
-  removeFd(name: string): void {
-    this.send({ text: `FDSTOREREMOVE=1\nFDNAME=${name}`, fds: [], isOfStore: true });
-  }
-
-  /** Resolves when what was said about the fd store is in the service manager's queue; null if it is. */
-  get pendingFds(): Promise<void> | null {
-    return this.unheardOfStore === 0 ? null : this.last;
+  removeFd(name: string): Promise<boolean> {
+    return this.send(`FDSTOREREMOVE=1\nFDNAME=${name}`, []);
   }
 
   /** Resolves when all that was said until now is in the service manager's queue. */
@@ -79,39 +63,30 @@ export class ServiceManager {
   }
 
   private tell(text: string): void {
-    if (this.unheard < MOST_UNHEARD) this.send({ text, fds: [], isOfStore: false });
+    if (this.unheard >= MOST_UNHEARD) return;
+    this.unheard += 1;
+    void this.send(text, []).then(() => {
+      this.unheard -= 1;
+    });
   }
 
-  private send(message: Message): void {
+  /** One after the other. The fds stay the caller's, and open until it resolves. */
+  private send(text: string, fds: readonly Fd[]): Promise<boolean> {
     const { address } = this;
-    if (address === null) return;
-    this.said += 1;
-    const number = this.said;
-    const count = (by: 1 | -1) => {
-      if (message.isOfStore) this.unheardOfStore += by;
-      else this.unheard += by;
-    };
-    count(1);
-    // The fd may be closed by whoever gave it before its turn comes.
-    const fds = message.fds.map((fd) => fd.duplicate());
-    this.last = this.last
-      .then(() => this.deliver(address, number, { ...message, fds }))
-      .finally(() => {
-        count(-1);
-        for (const fd of fds) fd.close();
-      });
-  }
-
-  private async deliver(address: string, number: number, { text, fds }: Message): Promise<void> {
-    if (number <= this.givenUp) return;
-    try {
-      await this.addon.sendNotification(address, text, fds);
-      this.isFailing = false;
-    } catch (err) {
-      // Once, and not for each sign of life.
-      if (!this.isFailing) this.log.error({ err, text }, 'the service manager cannot be told');
-      this.isFailing = true;
-      this.givenUp = this.said;
-    }
+    if (address === null) return Promise.resolve(false);
+    const sent = this.last.then(async () => {
+      try {
+        await this.addon.sendNotification(address, text, fds);
+        this.isFailing = false;
+        return true;
+      } catch (err) {
+        // Once, and not for each sign of life.
+        if (!this.isFailing) this.log.error({ err, text }, 'the service manager cannot be told');
+        this.isFailing = true;
+        return false;
+      }
+    });
+    this.last = sent;
+    return sent;
   }
 }

@@ -32,6 +32,7 @@ describe('while one thread receives fds and another forks and execs', () => {
       maxFdsInFlightPerAccount: 1000,
       onEvents: () => undefined,
     });
+    plane.open();
     using fd = await addon.createMemfd('raced', 4096);
     const ids = Array.from({ length: 100 }, (_, index) => index + 1);
     let received = 0;

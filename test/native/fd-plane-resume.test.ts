@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import addon, { type Fd } from '../../native';
+import addon, { type Fd, type FdPlaneArrival } from '../../native';
 import { expectNoFdLeak } from './open-fds';
-import { leased, Plane } from './plane';
-import { bufferIds, datagram, parse, until } from './sockets';
+import { leased, Plane, TOKEN } from './plane';
+import { bufferIds, datagram, parse, TestClient, until } from './sockets';
 
 const FETCH = 3;
+const RELEASE = 5;
 const RESTARTED = 9;
 const ANSWER = 0x8000;
 const OK = 0;
@@ -74,6 +75,47 @@ describe('a session that outlives its plane', () => {
     const { client: other, session: another } = await second.client();
     using _other = other;
     expect([session, another]).toEqual([1, 100]);
+  });
+
+  it('is never another one: an id that is taken is refused', async () => {
+    using first = new Plane();
+    const { client, session } = await first.client();
+    using _client = client;
+    const socket = handOver(first, session);
+    using second = new Plane({ firstSession: session });
+    const { client: other } = await second.client();
+    using _other = other;
+    expect(() => resume(second, session, socket)).toThrow(
+      expect.objectContaining({ code: 'EEXIST' }),
+    );
+    expect(other.closed).toBeNull();
+    expect(other.datagrams).toEqual([]);
+  });
+
+  it('comes before all who wait: nobody is accepted before the plane is opened', async () => {
+    using plane = new Plane({ isOpen: false });
+    using client = new TestClient(plane.path);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(plane.calls).toBe(0);
+    plane.plane.open();
+    await plane.admit();
+    expect(parse((await client.next()).bytes).status).toBe(OK);
+  });
+
+  it('leaves to be booked what was answered and not taken', async () => {
+    using plane = new Plane({ takesAtOnce: false });
+    const arrivals: FdPlaneArrival[] = [];
+    using client = new TestClient(plane.path);
+    await until(() => arrivals.push(...plane.plane.takeArrivals(1)) > 0, 'a connection');
+    for (const arrival of arrivals) if (arrival.type === 'connected') arrival.peer.pidfd?.close();
+    plane.plane.admit(1, TOKEN, 'test');
+    using _buffer = await leased(plane, 1, 12);
+    await client.next();
+    client.socket.send(datagram(RELEASE, 5, bufferIds(12)));
+    expect(parse((await client.next()).bytes)).toMatchObject({ serial: 5, status: OK });
+    expect(plane.plane.close({ keepsSessions: true })).toEqual([
+      { session: 1, type: 'released', bufferIds: [12] },
+    ]);
   });
 
   it('ends when its client has left in between', async () => {

@@ -94,6 +94,7 @@ describe('an Fd', () => {
       maxFdsInFlightPerAccount: 1000,
       onEvents: () => undefined,
     });
+    plane.open();
     using client = new TestClient(directory.join('s'));
     const arrivals: FdPlaneArrival[] = [];
     await until(() => arrivals.push(...plane.takeArrivals(1)) > 0, 'a connection');

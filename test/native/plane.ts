@@ -25,6 +25,7 @@ export class Plane implements Disposable {
     maxFdsInFlightPerAccount = 1000,
     takesAtOnce = true,
     firstSession = 1,
+    isOpen = true,
   } = {}) {
     this.takesAtOnce = takesAtOnce;
     this.plane = addon.startFdPlane({
@@ -38,6 +39,7 @@ export class Plane implements Disposable {
         this.events.push(...this.plane.takeBookings(), ...this.plane.takeArrivals(16));
       },
     });
+    if (isOpen) this.plane.open();
   }
 
   get path(): string {

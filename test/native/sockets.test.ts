@@ -48,6 +48,7 @@ describe('a seqpacket connection', () => {
       maxFdsInFlightPerAccount: 1000,
       onEvents: () => undefined,
     });
+    plane.open();
     const receiver = spawn(
       'sh',
       [
@@ -101,6 +102,7 @@ describeAsRoot('the supplementary groups of a peer', () => {
       maxFdsInFlightPerAccount: 1000,
       onEvents: () => undefined,
     });
+    plane.open();
     const member = spawn(
       process.execPath,
       [join(PROCESSES, 'connect-with-groups.js'), path, ...groups.map(String)],

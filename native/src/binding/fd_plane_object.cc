@@ -76,7 +76,7 @@ Napi::Value events_to_js(Napi::Env env, std::vector<Event>& events) {
 Napi::Function FdPlaneObject::define(Napi::Env env) {
   return DefineClass(
       env, "FdPlane",
-      {InstanceMethod<&FdPlaneObject::admit>("admit"), InstanceMethod<&FdPlaneObject::dismiss>("dismiss"),
+      {InstanceMethod<&FdPlaneObject::admit>("admit"), InstanceMethod<&FdPlaneObject::dismiss>("dismiss"), InstanceMethod<&FdPlaneObject::open>("open"),
        InstanceMethod<&FdPlaneObject::resume>("resume"), InstanceMethod<&FdPlaneObject::readmit>("readmit"),
        InstanceMethod<&FdPlaneObject::duplicate_socket>("duplicateSocket"),
        InstanceMethod<&FdPlaneObject::put_lease>("putLease"), InstanceMethod<&FdPlaneObject::drop_lease>("dropLease"),
@@ -104,11 +104,13 @@ void FdPlaneObject::start(Listener listener, const FdPlaneLimits& limits, uint64
   Ref();
 }
 
-void FdPlaneObject::stop(bool keeps_sessions) {
-  if (plane_ == nullptr) return;
+std::vector<FdPlaneBooking> FdPlaneObject::stop(bool keeps_sessions) {
+  if (plane_ == nullptr) return {};
   plane_->stop(keeps_sessions);
+  std::vector<FdPlaneBooking> last = plane_->take_bookings();
   plane_.reset();
   (void)napi_release_threadsafe_function(wake_, napi_tsfn_release);
+  return last;
 }
 
 void FdPlaneObject::admit(const Napi::CallbackInfo& info) {
@@ -201,10 +203,16 @@ Napi::Value FdPlaneObject::take_arrivals(const Napi::CallbackInfo& info) {
   return events_to_js(info.Env(), arrivals);
 }
 
-void FdPlaneObject::close(const Napi::CallbackInfo& info) {
-  if (plane_ == nullptr) return;
-  stop(flag_or(info[0], "keepsSessions", false));
-  Unref();
+void FdPlaneObject::open(const Napi::CallbackInfo&) {
+  if (plane_ != nullptr) plane_->open();
+}
+
+Napi::Value FdPlaneObject::close(const Napi::CallbackInfo& info) {
+  const bool was_open = plane_ != nullptr;
+  std::vector<FdPlaneBooking> last = stop(flag_or(info[0], "keepsSessions", false));
+  const Napi::Value bookings = events_to_js(info.Env(), last);
+  if (was_open) Unref();
+  return bookings;
 }
 
 Napi::Value start_fd_plane_binding(const Napi::CallbackInfo& info) {

@@ -24,7 +24,7 @@ class FdPlaneObject : public Napi::ObjectWrap<FdPlaneObject> {
   void start(Listener listener, const FdPlaneLimits& limits, uint64_t first_session, const Napi::Function& on_events);
 
  private:
-  void stop(bool keeps_sessions);
+  std::vector<FdPlaneBooking> stop(bool keeps_sessions);
 
   void admit(const Napi::CallbackInfo& info);
   void dismiss(const Napi::CallbackInfo& info);
@@ -37,7 +37,8 @@ class FdPlaneObject : public Napi::ObjectWrap<FdPlaneObject> {
   void answer(const Napi::CallbackInfo& info);
   Napi::Value take_bookings(const Napi::CallbackInfo& info);
   Napi::Value take_arrivals(const Napi::CallbackInfo& info);
-  void close(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+  void open(const Napi::CallbackInfo& info);
 
   napi_threadsafe_function wake_ = nullptr;
   std::unique_ptr<FdPlane> plane_;

@@ -44,7 +44,7 @@ FdPlane::FdPlane(Listener listener, const FdPlaneLimits& limits, uint64_t first_
       limits_(limits),
       on_events_(std::move(on_events)),
       next_session_(first_session) {
-  watch(acceptor_.listener(), kListenerTag, EPOLLIN);
+  watch(acceptor_.listener(), kListenerTag, 0);
   watch(wake_.get(), kWakeTag, EPOLLIN);
   watch(receiver_.wake_fd(), kReceiverTag, EPOLLIN);
   thread_ = start_quiet_thread([this] { run(); });
@@ -65,7 +65,7 @@ void FdPlane::stop(bool keeps_sessions) noexcept {
   }
   sessions_.clear();
   abandoned_.clear();
-  bookings_.clear();
+  if (!keeps_sessions) bookings_.clear();
   connections_.clear();
   requests_.clear();
 }
@@ -86,6 +86,12 @@ void FdPlane::admit(uint64_t session, const uint8_t (&token)[DMABUFD_FD_TOKEN_BY
     found.dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED,
                   "too many ended connections of " + account + " still have fds that were not received: close them first");
   });
+}
+
+void FdPlane::open() {
+  const Lock lock(mutex_);
+  open_ = true;
+  rearm_listener();
 }
 
 PeerCredentials FdPlane::resume(uint64_t session, UniqueFd socket) {
@@ -225,7 +231,7 @@ void FdPlane::handle(uint64_t tag, uint32_t events) {
 }
 
 void FdPlane::accept_all() {
-  for (int i = 0; i < kFairShare && accepts(); i++) {
+  for (int i = 0; i < kFairShare && accepts_now(); i++) {
     try {
       UniqueFd connection = acceptor_.accept();
       if (!connection.valid()) return;
@@ -261,18 +267,21 @@ void FdPlane::add_session(const SharedFd& socket) {
 
 Session& FdPlane::enter(std::unique_ptr<Session> session) {
   const uint64_t id = session->id();
+  if (sessions_.count(id) != 0) throw SystemError(EEXIST, "session");
   watch(session->socket(), socket_tag(id), 0);
   if (session->pidfd() >= 0) watch(session->pidfd(), pidfd_tag(id), EPOLLIN);
   return *sessions_.emplace(id, std::move(session)).first->second;
 }
 
-bool FdPlane::accepts() {
+bool FdPlane::accepts() const { return open_ && connections_.size() < kMaxUntaken; }
+
+bool FdPlane::accepts_now() {
   const Lock lock(mutex_);
-  return connections_.size() < kMaxUntaken;
+  return accepts();
 }
 
 void FdPlane::rearm_listener() {
-  const bool wanted = connections_.size() < kMaxUntaken;
+  const bool wanted = accepts();
   if (wanted == listener_armed_) return;
   epoll_event event{};
   event.events = wanted ? EPOLLIN : 0U;

@@ -59,7 +59,7 @@ struct FdPlaneLimits {
 class FdPlane {
  public:
   // `on_events` is called from any thread, with the lock held, when there is something to take; not again before
-  // take_arrivals() has been called. Sessions are numbered upwards from `first_session`.
+  // take_arrivals() has been called. Sessions are numbered upwards from `first_session`. Nobody is accepted before open().
   FdPlane(Listener listener, const FdPlaneLimits& limits, uint64_t first_session, std::function<void()> on_events);
   ~FdPlane();
   FdPlane(const FdPlane&) = delete;
@@ -71,8 +71,10 @@ class FdPlane {
   void admit(uint64_t session, const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES], const std::string& account);
   void dismiss(uint64_t session, uint32_t status, const std::string& reason);
 
+  void open();
+
   // Takes over a session of an earlier process of the daemon, whose id is below all that are given here. It is not read from
-  // until readmit(), which says RESTARTED. Throws SystemError if the process behind it has gone.
+  // until readmit(), which says RESTARTED. Throws SystemError if the process behind it has gone, or the id is taken.
   PeerCredentials resume(uint64_t session, UniqueFd socket);
   void readmit(uint64_t session, const std::string& account);
   // A descriptor of a session's connection; none if it has ended.
@@ -90,8 +92,8 @@ class FdPlane {
   // At most `most` arrivals: connections and requests in turns, and the latter in turns of the accounts.
   std::vector<FdPlaneArrival> take_arrivals(size_t most);
 
-  // Ends the thread, and every session with a GOODBYE, or with `keeps_sessions` none of those that somebody else has, too. Does
-  // nothing the second time.
+  // Ends the thread, and every session with a GOODBYE, or with `keeps_sessions` none of those that somebody else has, too: then
+  // there may be last bookings to be taken. Does nothing the second time.
   void stop(bool keeps_sessions) noexcept;
 
  private:
@@ -122,7 +124,8 @@ class FdPlane {
   void forget_connection(uint64_t session);
   void take_connection(std::vector<FdPlaneArrival>& taken);
   void take_request(std::vector<FdPlaneArrival>& taken);
-  bool accepts();
+  bool accepts() const;
+  bool accepts_now();
   void rearm_listener();
   void watch(int fd, uint64_t tag, uint32_t events);
   void rearm(Session& session);
@@ -143,7 +146,8 @@ class FdPlane {
   std::vector<FdPlaneBooking> bookings_;  // guarded by mutex_
   std::deque<Connection> connections_;    // guarded by mutex_; not taken yet
   Turns requests_;                        // guarded by mutex_; the sessions with requests that are not taken yet
-  bool listener_armed_ = true;            // guarded by mutex_
+  bool open_ = false;                     // guarded by mutex_
+  bool listener_armed_ = false;           // guarded by mutex_
   size_t unbooked_ends_ = 0;              // guarded by mutex_; they count as sessions, which bounds bookings_
   bool signalled_ = false;                // guarded by mutex_
   Receiver receiver_;

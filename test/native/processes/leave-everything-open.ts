@@ -19,6 +19,7 @@ async function openAll(): Promise<void> {
     maxFdsInFlightPerAccount: 1000,
     onEvents: () => undefined,
   });
+  plane.open();
   const streams = addon.acceptStreams(
     addon.listenUnix('stream', join(directory, 'control.sock'), 0o600),
     () => undefined,

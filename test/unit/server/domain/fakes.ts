@@ -282,10 +282,10 @@ export class FakeKeeper implements Keeper {
         return (...args: unknown[]) => {
           if (process.notesLeft === 0) {
             process.onDeath();
-            return;
+            return Promise.resolve();
           }
           process.notesLeft -= 1;
-          Reflect.apply(member, keeper, args);
+          return Reflect.apply(member, keeper, args);
         };
       },
     });
@@ -317,7 +317,7 @@ export class FakeKeeper implements Keeper {
   keepBuffer(fact: BufferFact, memory: Memory): void {
     this.buffers.set(fact.id, { fact, memory });
   }
-  forgetBuffer(id: BufferId): void {
+  async forgetBuffer(id: BufferId): Promise<void> {
     this.buffers.delete(id);
   }
   keepGrant(fact: GrantFact): void {
@@ -338,8 +338,9 @@ export class FakeKeeper implements Keeper {
   forgetCpuAccess(session: SessionId, buffer: BufferId): void {
     this.cpuAccesses.delete(`${session}/${buffer}`);
   }
-  keepFreeIds(ids: FreeIds): void {
+  keepFreeIds(ids: FreeIds): boolean {
     this.freeIds = ids;
+    return true;
   }
 }
 

@@ -89,10 +89,15 @@ describe('the state directory', () => {
     ]);
   });
 
-  test('overlooks what was being written when the process died', () => {
+  test('drops what was being written when the process died', () => {
     StateDirectory.open(path);
     writeFileSync(join(path, 'buffer-1.new'), 'dmabufd-st');
     expect(read()).toEqual({});
+    expect(readdirSync(path)).toEqual([]);
+  });
+
+  test('tells for how many files there is room', () => {
+    expect(StateDirectory.open(path).capacity).toBeGreaterThan(0);
   });
 
   test.each<[string, () => void, RegExp]>([

@@ -27,6 +27,11 @@ class FakeQueue {
     },
   };
 
+  listen(): void {
+    this.isDeaf = false;
+    for (const { resolve } of this.waiting.splice(0)) resolve();
+  }
+
   timeOut(): void {
     for (const { reject } of this.waiting.splice(0)) reject(new Error('ETIMEDOUT'));
   }
@@ -41,70 +46,109 @@ function setUp(address: string | null = '/run/notify') {
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('what is told to the service manager', () => {
-  test('is told in the order in which it was said, fds by their names', async () => {
-    const { queue, manager, store } = setUp();
-    store.put('session-1', fakeFd());
+  test('is told in the order in which it was said', async () => {
+    const { queue, manager } = setUp();
+    const fd = fakeFd();
+    const stored = manager.storeFd('session-1', fd);
     manager.ready('no sessions');
-    store.remove('session-1');
-    await manager.heard();
+    expect([await stored, await manager.removeFd('session-1')]).toEqual([true, true]);
     expect(queue.heard).toEqual([
       'FDSTORE=1 FDNAME=session-1 FDPOLL=0 +1',
       'READY=1 STATUS=no sessions',
       'FDSTOREREMOVE=1 FDNAME=session-1',
     ]);
-  });
-
-  test('is waited for as long as it is about fds', async () => {
-    const { queue, manager, store } = setUp();
-    expect(store.pending).toBeNull();
-    manager.status('busy');
-    expect(store.pending).toBeNull();
-    queue.isDeaf = true;
-    store.put('buffer-1', fakeFd());
-    expect(store.pending).not.toBeNull();
-    await settle();
-    queue.timeOut();
-    await manager.heard();
-    expect(store.pending).toBeNull();
-  });
-
-  test('keeps nobody waiting for more than one time-out, however much was to be said', async () => {
-    const { queue, manager, store } = setUp();
-    queue.isDeaf = true;
-    store.put('buffer-1', fakeFd());
-    store.put('buffer-2', fakeFd());
-    store.remove('buffer-1');
-    await settle();
-    queue.timeOut();
-    await manager.heard();
-    queue.isDeaf = false;
-    store.remove('buffer-2');
-    await manager.heard();
-    expect(queue.heard).toEqual(['FDSTOREREMOVE=1 FDNAME=buffer-2']);
-  });
-
-  test('is nothing more than the store has room for', async () => {
-    const { queue, manager, store } = setUp();
-    store.found('session-1');
-    expect(store.put('buffer-1', fakeFd())).toBe(true);
-    expect(store.put('buffer-2', fakeFd())).toBe(false);
-    store.remove('buffer-2');
-    store.remove('session-1');
-    expect(store.put('buffer-3', fakeFd())).toBe(true);
-    await manager.heard();
-    expect(queue.heard.map((line) => line.split(' ')[1])).toEqual([
-      'FDNAME=buffer-1',
-      'FDNAME=session-1',
-      'FDNAME=buffer-3',
-    ]);
+    expect(fd.closed).toBe(false);
   });
 
   test('is nothing where there is none', async () => {
-    const { queue, manager, store } = setUp(null);
-    store.put('session-1', fakeFd());
+    const { queue, manager } = setUp(null);
     manager.ready('alone');
-    expect(store.pending).toBeNull();
+    expect(await manager.storeFd('session-1', fakeFd())).toBe(false);
     await manager.heard();
     expect(queue.heard).toEqual([]);
+  });
+});
+
+describe('the fd store', () => {
+  test('is told what is to be there and what is not, each fd until it is heard', async () => {
+    const { queue, store } = setUp();
+    const fd = fakeFd();
+    store.put('session-1', fd);
+    await store.pending;
+    await store.remove('session-1');
+    await store.remove('session-1');
+    expect(queue.heard).toEqual([
+      'FDSTORE=1 FDNAME=session-1 FDPOLL=0 +1',
+      'FDSTOREREMOVE=1 FDNAME=session-1',
+    ]);
+    expect(store.pending).toBeNull();
+    expect(fd.closed).toBe(false);
+    expect(fd.duplicates.map(({ closed }) => closed)).toEqual([true]);
+  });
+
+  test('is not told at all of what came and went before it could be', async () => {
+    const { queue, store } = setUp();
+    queue.isDeaf = true;
+    store.put('session-1', fakeFd());
+    const brief = fakeFd();
+    store.put('session-2', brief);
+    await store.remove('session-2');
+    expect(brief.duplicates.map(({ closed }) => closed)).toEqual([true]);
+    const removed = store.remove('session-1');
+    await settle();
+    queue.listen();
+    await removed;
+    expect(queue.heard).toEqual(['FDSTOREREMOVE=1 FDNAME=session-1']);
+  });
+
+  test('has nobody wait while the service manager does not listen, and is told once it does', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'queueMicrotask', 'nextTick'] });
+    try {
+      const { queue, store } = setUp();
+      queue.isDeaf = true;
+      store.put('buffer-1', fakeFd());
+      const waiting = store.pending;
+      await settle();
+      queue.timeOut();
+      await waiting;
+      expect(store.pending).not.toBeNull();
+      queue.isDeaf = false;
+      await jest.advanceTimersByTimeAsync(1_000);
+      await store.pending;
+      expect(queue.heard).toEqual(['FDSTORE=1 FDNAME=buffer-1 FDPOLL=0 +1']);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  test('is asked to remove something until it hears it: its memory is there until then', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'queueMicrotask', 'nextTick'] });
+    try {
+      const { queue, store } = setUp();
+      store.found('buffer-1');
+      queue.isDeaf = true;
+      let isRemoved = false;
+      void store.remove('buffer-1').then(() => {
+        isRemoved = true;
+      });
+      await settle();
+      queue.timeOut();
+      await settle();
+      expect(isRemoved).toBe(false);
+      queue.isDeaf = false;
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(isRemoved).toBe(true);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  test('takes no more than it has room for', () => {
+    const { store } = setUp();
+    store.found('session-1');
+    expect(store.put('buffer-1', fakeFd())).toBe(true);
+    expect(store.put('buffer-2', fakeFd())).toBe(false);
+    void store.remove('session-1');
+    expect(store.put('buffer-3', fakeFd())).toBe(true);
   });
 });
