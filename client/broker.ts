@@ -136,7 +136,7 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
     const { AllocateBuffer } = session.control.methods.buffers;
     const request = { sizeBytes, heap, label };
     const limits = new CallLimits(options);
-    return takeUntilAnswered(session, limits, 'AllocateBuffer', async () => {
+    return session.take(limits, 'AllocateBuffer', async () => {
       const response = await session.control.callOnce(AllocateBuffer, request, limits);
       return this.#take(session, describeBuffer(response.buffer));
     });
@@ -150,7 +150,7 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
   async adopt(fd: Fd, { label = '' }: { label?: string } = {}, options?: CallOptions) {
     const limits = new CallLimits(options);
     const session = this.#session;
-    return session.takings.attempt(async () => {
+    return session.takings.attempt(limits, 'ADOPT', async () => {
       const { bufferId } = await session.adopt(fd, label, limits);
       const { buffer } = await getBuffer(session.control, bufferId, limits);
       return this.#take(session, buffer);
@@ -163,7 +163,7 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
     const { OpenBuffer } = session.control.methods.shares;
     const request = 'name' in by ? { name: by.name } : { secret: Buffer.from(by.secret) };
     const limits = new CallLimits(options);
-    return takeUntilAnswered(session, limits, 'OpenBuffer', async () => {
+    return session.take(limits, 'OpenBuffer', async () => {
       const response = await session.control.callOnce(OpenBuffer, request, limits);
       return this.#take(session, describeBuffer(response.buffer));
     });
@@ -241,6 +241,7 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
     const session = await Session.open(addon.connectSeqpacket, this.runtimeDirectory, limits);
     session.onRevoked((bufferId) => this.#revoked(session, bufferId));
     session.onRestarted(() => this.#restarted(session));
+    session.settleBy((limits) => this.#settle(session, limits));
     return session;
   }
 
@@ -256,24 +257,25 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
   #restarted(session: Session): void {
     this.emit('restarted', session.id);
     // If the daemon goes again meanwhile, the next restart does it.
-    this.#settle(session).catch(() => {});
+    this.#settle(session, new CallLimits()).catch(() => {});
   }
 
   /**
    * After a restart of the daemon: what it gave in answers that were lost is given back, and what it has not brought over is
    * lost here, too.
    */
-  async #settle(session: Session): Promise<void> {
+  async #settle(session: Session, limits: CallLimits): Promise<void> {
     const { control, takings, grantIds } = session;
-    const limits = new CallLimits();
-    await takings.whileNone(async () => {
+    await takings.whileNone(limits, 'comparing with the daemon after its restart', async () => {
       const leased = await listBuffers(control, { allSessions: false }, limits);
-      const granted = await listGrants(control, limits);
-      const heardOf = (id: number) => this.#leases.get(id)?.session === session;
-      const unheardOf = leased.filter(({ id }) => !heardOf(id));
-      for (const { id } of unheardOf) await session.release(id, limits);
-      for (const { id } of granted) if (!grantIds.has(id)) await revokeGrant(session, id);
       this.#dropLost(session, new Set(leased.map(({ id }) => id)));
+      const heardOf = (id: number) => this.#leases.get(id)?.session === session;
+      for (const { id } of leased) {
+        if (!heardOf(id)) await session.release(id, limits).catch(ignoreGone);
+      }
+      for (const { id } of await listGrants(control, limits)) {
+        if (!grantIds.has(id)) await revokeGrant(session, id).catch(ignoreGone);
+      }
     });
   }
 
@@ -296,14 +298,10 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
   }
 }
 
-/** One attempt after the other: what is given in one whose answer is lost is given back before the next. */
-function takeUntilAnswered<T>(
-  session: Session,
-  limits: CallLimits,
-  what: string,
-  take: () => Promise<T>,
-): Promise<T> {
-  return session.control.untilAnswered(limits, what, () => session.takings.attempt(take));
+/** It is gone already: given back by the application meanwhile, revoked, or used up. */
+function ignoreGone(error: unknown): void {
+  const gone = ['NOT_FOUND', 'FAILED_PRECONDITION'];
+  if (!(error instanceof DmabufdError && gone.includes(error.code))) throw error;
 }
 
 function requireInteger(field: string, value: number, least: number): void {

@@ -35,6 +35,8 @@ export class Session {
   /** The grants that it made, as far as this process has heard of them. */
   readonly grantIds = new Set<number>();
 
+  #settle: (limits: CallLimits) => Promise<void> = () => Promise.resolve();
+
   private constructor(fds: FdConnection, control: ControlConnection) {
     this.id = fds.welcome.sessionId;
     this.#fds = fds;
@@ -78,6 +80,22 @@ export class Session {
   /** Calls back when the daemon has been started again, and the session goes on. */
   onRestarted(callback: () => void): void {
     this.#fds.onRestarted(callback);
+  }
+
+  /** What gives back what was given in answers that were lost. */
+  settleBy(settle: (limits: CallLimits) => Promise<void>): void {
+    this.#settle = settle;
+  }
+
+  /**
+   * Takes something, and takes it again for as long as the daemon cannot be reached. What an attempt without an answer has given is
+   * given back before the next.
+   */
+  take<T>(limits: CallLimits, what: string, attempt: () => Promise<T>): Promise<T> {
+    return this.control.untilAnswered(limits, what, async (isRepeated) => {
+      if (isRepeated) await this.#settle(limits);
+      return this.takings.attempt(limits, what, attempt);
+    });
   }
 
   /** FETCH. The caller owns the fd. */

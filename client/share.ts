@@ -70,15 +70,13 @@ export async function shareBuffer(
     ...(timeToLiveMs === undefined ? {} : { timeToLive: toDuration(timeToLiveMs) }),
     maxUses,
   } as const;
-  const { control, takings, grantIds } = session;
+  const { control, grantIds } = session;
   const { ShareBuffer } = control.methods.shares;
-  const response = await control.untilAnswered(limits, 'ShareBuffer', () =>
-    takings.attempt(async () => {
-      const made = await control.callOnce(ShareBuffer, request, limits);
-      grantIds.add(describeGrant(made.grant).id);
-      return made;
-    }),
-  );
+  const response = await session.take(limits, 'ShareBuffer', async () => {
+    const made = await control.callOnce(ShareBuffer, request, limits);
+    grantIds.add(describeGrant(made.grant).id);
+    return made;
+  });
   const grant = describeGrant(response.grant);
   const revoke = (options?: RevokeOptions) => revokeGrant(session, grant.id, options);
   return {

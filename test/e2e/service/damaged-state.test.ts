@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Broker, connect } from '../../../client';
 import { eventually, patience } from '../slowness';
@@ -156,6 +156,36 @@ describe('what the daemon kept, and is damaged, costs the least possible:', () =
     await scene.restart((file) => rmSync(file('ids')));
     await using anew = await scene.owner.allocate({ sizeBytes: PAGE_BYTES }, limits);
     expect(anew.id).toBeGreaterThan(1_000_000);
+    expect(scene.said).toEqual([]);
+  });
+
+  test('an old note of the ids: whoever comes gets none that somebody has', async () => {
+    await using scene = await Scene.set();
+    const old = '{"session":1,"buffer":1,"grant":1}';
+    await scene.restart(saying('ids', () => old));
+    await using late = await connect({
+      runtimeDirectory: scene.managed.runtimeDirectory,
+      ...limits,
+    });
+    expect(await late.list(limits)).toEqual([]);
+    expect(late.sessionId).toBeGreaterThan(1_000_000);
+    await using anew = await scene.owner.allocate({ sizeBytes: PAGE_BYTES }, limits);
+    expect(anew.id).toBeGreaterThan(1_000_000);
+    expect(scene.said).toEqual([]);
+  });
+
+  test('what cannot be written is forgotten, and not remembered as it was before', async () => {
+    await using scene = await Scene.set();
+    await using buffer = await scene.owner.allocate({ sizeBytes: PAGE_BYTES }, limits);
+    const { secret, grant } = await buffer.share({ maxUses: 1 }, limits);
+    const by = { secret: secret ?? new Uint8Array() };
+    // In the place of the file that is written aside.
+    mkdirSync(join(scene.managed.stateDirectory, `grant-${grant.id}.new`));
+    const opened = await scene.reader.open(by, limits);
+    await opened.release(limits);
+    await scene.restart(() => {});
+    await expect(scene.reader.open(by, limits)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(scene.managed.log).toContain('a restart would lose this');
     expect(scene.said).toEqual([]);
   });
 

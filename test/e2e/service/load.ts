@@ -33,6 +33,7 @@ class Client {
   operations = 0;
 
   constructor(
+    private readonly number: number,
     readonly broker: Broker,
     private readonly random: () => number,
   ) {}
@@ -80,9 +81,10 @@ class Client {
 
   /** No access of another is under way on a buffer of ours: we are the only one who writes, and we wait here. */
   private async share(held: Held, other: Client): Promise<void> {
-    const share = await held.buffer.share({ access: 'read' }, limits());
-    if (share.secret === null) throw new Error('a grant without a name has a secret');
-    const theirs = await other.broker.open({ secret: share.secret }, limits());
+    const name = this.random() < 0.5 ? `load/${this.number}` : undefined;
+    const share = await held.buffer.share({ access: 'read', name }, limits());
+    const by = share.secret === null ? { name: name ?? '' } : { secret: share.secret };
+    const theirs = await other.broker.open(by, limits());
     await this.verify(held, theirs);
     await theirs.release(limits());
     await share.revoke(limits());
@@ -112,7 +114,7 @@ export class Load implements AsyncDisposable {
     );
     // A session is kept for certain when something has been answered in it.
     for (const broker of brokers) await broker.heaps(limits());
-    return new Load(brokers.map((broker) => new Client(broker, random)));
+    return new Load(brokers.map((broker, number) => new Client(number, broker, random)));
   }
 
   get first(): Broker {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Broker, connect } from '../../../client';
 import addon from '../../../native';
 import { ClientProcess } from '../client-process';
@@ -156,6 +157,23 @@ describe.each([
       return files.join() === 'ids' && (await managed.names()).length === 0 ? true : undefined;
     });
   });
+});
+
+test('clients that come and go faster than they can be kept leave nothing in the fd store', async () => {
+  await using managed = await ManagedDaemon.start();
+  await using honest = await connected(managed);
+  const path = join(managed.runtimeDirectory, 'fd.sock');
+  const ignored = { onDatagram: () => {}, onWritable: () => {}, onClosed: () => {} };
+  for (let round = 0; round < 40; round += 1) {
+    const storm = Array.from({ length: 25 }, () => addon.connectSeqpacket(path, ignored));
+    await honest.broker.heaps(limits);
+    for (const socket of storm) socket.close();
+  }
+  await eventually('only the honest one is kept', async () =>
+    (await managed.names()).join() === 'session-1' ? true : undefined,
+  );
+  expect(managed.log).not.toContain('a restart would lose this');
+  expect(honest.said).toEqual([]);
 });
 
 describe('while a daemon with an fd store is not there,', () => {

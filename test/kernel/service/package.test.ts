@@ -264,6 +264,7 @@ describe('the package, on a Debian 13 system with systemd', () => {
       for (let round = 0; round < RESTARTS && load.failures.length === 0; round += 1) {
         const back = restarted(load.first);
         await shellBeside(ways[Math.floor(random() * ways.length)] ?? '');
+        await shellBeside('systemctl reset-failed dmabufd.service');
         // Now and then it is killed again before it has taken over.
         if (random() < 0.8) await back;
         else back.catch(() => {});
