@@ -4,7 +4,7 @@ import { ManagedDaemon } from './managed-daemon';
 import { seeded } from './seeded';
 
 const SEED = Number(process.env['DMABUFD_TEST_SEED'] ?? Date.now() % 2 ** 31);
-const ROUNDS = Number(process.env['DMABUFD_TEST_RESTARTS'] ?? 100);
+const ROUNDS = Number(process.env['DMABUFD_TEST_RESTARTS'] ?? 40);
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
