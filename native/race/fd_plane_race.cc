@@ -65,7 +65,7 @@ class Daemon {
       for (const FdPlaneBooking& booking : plane_.take_bookings()) last_session_ = booking.session;
       for (FdPlaneArrival& arrival : plane_.take_arrivals(8)) handle(arrival);
     }
-    plane_.stop();
+    plane_.stop(false);
   }
 
   // The other's: all that is allowed at any time, also for sessions that have ended.
