@@ -241,7 +241,7 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
     const session = await Session.open(addon.connectSeqpacket, this.runtimeDirectory, limits);
     session.onRevoked((bufferId) => this.#revoked(session, bufferId));
     session.onRestarted(() => this.#restarted(session));
-    session.settleBy((limits) => this.#settle(session, limits));
+    session.settleBy((ofCall) => this.#settle(session, ofCall));
     return session;
   }
 
@@ -256,8 +256,9 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
 
   #restarted(session: Session): void {
     this.emit('restarted', session.id);
-    // If the daemon goes again meanwhile, the next restart does it.
-    this.#settle(session, new CallLimits()).catch(() => {});
+    // However often the daemon goes meanwhile. It fails with the session's end, after which there is nothing to settle.
+    const limits = new CallLimits({ timeoutMs: Number.POSITIVE_INFINITY });
+    this.#settle(session, limits).catch(() => {});
   }
 
   /**
@@ -274,7 +275,8 @@ export class Broker extends EventEmitter<BrokerEvents> implements AsyncDisposabl
         if (!heardOf(id)) await session.release(id, limits).catch(ignoreGone);
       }
       for (const { id } of await listGrants(control, limits)) {
-        if (!grantIds.has(id)) await revokeGrant(session, id).catch(ignoreGone);
+        if (grantIds.has(id)) continue;
+        await revokeGrant(session, id, { timeoutMs: limits.remainingMs }).catch(ignoreGone);
       }
     });
   }

@@ -33,16 +33,21 @@ export interface BufferFact {
   readonly chargedBytes: number;
 }
 
-export interface GrantFact {
-  readonly id: GrantId;
+/** What the maker of a grant asked for. */
+export interface GrantTerms {
   readonly bufferId: BufferId;
   readonly maker: SessionId;
   readonly access: Access;
   readonly audience: Audience;
+  /** Null if it is opened by the secret of this digest. */
   readonly name: string | null;
   readonly digest: string | null;
-  readonly expiresAtMs: number | null;
   readonly maxUses: number | null;
+}
+
+export interface GrantFact extends GrantTerms {
+  readonly id: GrantId;
+  readonly expiresAtMs: number | null;
   readonly uses: number;
   /** It opens nothing any more, but its maker may still revoke what it gave. */
   readonly ended: boolean;

@@ -6,13 +6,13 @@
  */
 import { DomainError } from './errors';
 import type { GrantEndReason } from './events';
-import type { GrantFact, Keeper } from './facts';
+import type { GrantFact, GrantTerms, Keeper } from './facts';
 import type { IdSource } from './id-source';
 import { type BufferId, type GrantId, isGrantId, type SessionId } from './ids';
 import { isMemberOf, type Peer } from './peer';
 import type { Clock } from './ports';
 import type { Payer, Quota } from './quota';
-import type { Grant, GrantTerms, Lease } from './records';
+import type { Grant, Lease } from './records';
 import type { Audience, GrantView } from './views';
 
 /** Whether the peer, as the kernel attests it, is one of those whom the grant is for. */

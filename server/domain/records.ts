@@ -6,11 +6,12 @@
 import type { Access } from './access';
 import { AscendingIds } from './ascending-ids';
 import type { CpuAccess } from './cpu-access';
+import type { GrantTerms } from './facts';
 import type { BufferId, GrantId, SessionId } from './ids';
 import type { Peer } from './peer';
 import type { Memory } from './ports';
 import type { Charge } from './quota';
-import type { Audience, BufferOrigin } from './views';
+import type { BufferOrigin } from './views';
 
 /** One connection of a peer to the fd socket. All that a client has hangs on it. */
 export class Session {
@@ -59,18 +60,6 @@ export interface BufferRecord {
   readonly formerHolders: FormerHolder[];
   /** Made at the first access. */
   cpuAccess: CpuAccess | null;
-}
-
-/** What the maker of a grant asked for. */
-export interface GrantTerms {
-  readonly bufferId: BufferId;
-  readonly maker: SessionId;
-  readonly access: Access;
-  readonly audience: Audience;
-  /** Null if it is opened by the secret of this digest. */
-  readonly name: string | null;
-  readonly digest: string | null;
-  readonly maxUses: number | null;
 }
 
 /** A permission to open a buffer. */

@@ -10,12 +10,20 @@ import type { Leases } from './leases';
 import type { Peer } from './peer';
 import type { AuditDetails, Reporter } from './ports';
 import type { Quota } from './quota';
-import { type BufferRecord, type Grant, Session } from './records';
+import { type Grant, Session } from './records';
 
 /** Whoever held what is let go. */
 const GONE: Peer = {
-  ...{ pid: 0, startTime: 0, uid: 0, gid: 0, groups: [], comm: '' },
-  ...{ cgroup: '', unit: '', container: '', isContained: true },
+  pid: 0,
+  startTime: 0,
+  uid: 0,
+  gid: 0,
+  groups: [],
+  comm: '',
+  cgroup: '',
+  unit: '',
+  container: '',
+  isContained: true,
 };
 
 export class Restoration {
@@ -81,22 +89,15 @@ export class Restoration {
     const buffer = this.leases.ledger.findBuffer(bufferId);
     const session = this.leases.ledger.findSession(sessionId);
     const peer = session?.peer ?? GONE;
-    if (buffer === undefined || !this.openAgain(buffer, { id: sessionId, peer }, mode)) {
+    const access = buffer && this.leases.cpuAccessOf(buffer);
+    if (access?.resume({ id: sessionId, peer }, mode) !== true) {
       this.keeper.forgetCpuAccess(sessionId, bufferId);
       this.warn({ sessionId, bufferId }, 'an access');
       return;
     }
-    if (buffer.leases.has(sessionId)) return;
+    if (buffer?.leases.has(sessionId) === true) return;
     const why = new DomainError('unavailable', 'its lease had ended when the daemon was restarted');
-    buffer.cpuAccess?.drop(sessionId, why);
-  }
-
-  private openAgain(
-    buffer: BufferRecord,
-    accessor: { readonly id: CpuAccessFact['sessionId']; readonly peer: Peer },
-    mode: CpuAccessFact['mode'],
-  ): boolean {
-    return this.leases.cpuAccessOf(buffer).resume(accessor, mode);
+    access.drop(sessionId, why);
   }
 
   private warn(details: AuditDetails, what: string): void {

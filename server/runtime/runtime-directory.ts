@@ -3,11 +3,12 @@
  * change is used. The lock, not the sockets, tells whether a daemon lives: it ends with its process, so sockets
  * that are found while the lock is ours were left behind and are taken over.
  */
-import { chmodSync, lstatSync, mkdirSync, rmSync, type Stats } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { geteuid } from 'node:process';
 import type { Fd, NativeAddon } from '../../native';
 import { CONTROL_SOCKET_NAME, FD_SOCKET_NAME } from '../../proto';
+import { problemOfDirectory } from './owned-directory';
 
 const LOCK_NAME = 'dmabufd.lock';
 const OTHERS_MAY_WRITE = 0o022;
@@ -40,7 +41,7 @@ export function openRuntimeDirectory(
   const sockets = [CONTROL_SOCKET_NAME, FD_SOCKET_NAME].map((name) => join(path, name));
   for (const socket of sockets) checkPathLength(socket);
   makeDirectory(path);
-  checkDirectory(path, lstatSync(path));
+  checkDirectory(path);
   const lock = takeLock(addon, path);
   const removeSockets = () => {
     for (const socket of sockets) rmSync(socket, { force: true });
@@ -83,18 +84,11 @@ function makeDirectory(path: string): void {
   }
 }
 
-function checkDirectory(path: string, found: Stats): void {
-  const refuse = (why: string): never => {
-    throw new RuntimeDirectoryError(`--runtime-dir ${path} is refused: ${why}`);
-  };
-  const uid = geteuid?.() ?? 0;
-  if (found.isSymbolicLink()) refuse('it is a symbolic link');
-  if (!found.isDirectory()) refuse('it is not a directory');
-  if (found.uid !== uid) refuse(`it belongs to uid ${found.uid}, the daemon runs as uid ${uid}`);
-  if ((found.mode & OTHERS_MAY_WRITE) !== 0) {
-    const mode = (found.mode & 0o7777).toString(8);
-    refuse(`its mode ${mode} lets others write in it: chmod go-w ${path}`);
-  }
+function checkDirectory(path: string): void {
+  const why = 'lets others write in it: chmod go-w';
+  const problem = problemOfDirectory(path, { bits: OTHERS_MAY_WRITE, why });
+  if (problem === null) return;
+  throw new RuntimeDirectoryError(`--runtime-dir ${path} is refused: ${problem}`);
 }
 
 function takeLock(addon: Pick<NativeAddon, 'lockFile'>, directory: string): Fd {

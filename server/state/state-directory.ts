@@ -5,7 +5,6 @@
  */
 import { createHash } from 'node:crypto';
 import {
-  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -16,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { geteuid } from 'node:process';
+import { problemOfDirectory } from '../runtime/owned-directory';
 import { isSystemError } from '../system-error';
 
 const MAGIC = 'dmabufd-state';
@@ -58,10 +57,10 @@ export class StateDirectory {
     return new StateDirectory(path);
   }
 
-  /** How many files there is room for, if half of what is free is left to others. */
+  /** How many files there is room for, those that there are included, if half of what is free is left to others. */
   get capacity(): number {
     const { bavail, bsize } = statfsSync(this.path);
-    return Math.floor((bavail * bsize) / 2 / FILE_BYTES);
+    return readdirSync(this.path).length + Math.floor((bavail * bsize) / 2 / FILE_BYTES);
   }
 
   /** All that is there, in no order. */
@@ -120,18 +119,10 @@ function checksum(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** Whoever can write in it could give himself what is others'. */
 function checkDirectory(path: string): void {
-  const found = lstatSync(path);
-  const refuse = (why: string): never => {
-    throw new StateDirectoryError(`--state-dir ${path} is refused: ${why}`);
-  };
-  const uid = geteuid?.() ?? 0;
-  if (found.isSymbolicLink()) refuse('it is a symbolic link');
-  if (!found.isDirectory()) refuse('it is not a directory');
-  if (found.uid !== uid) refuse(`it belongs to uid ${found.uid}, the daemon runs as uid ${uid}`);
-  if ((found.mode & OTHERS_MAY_USE) !== 0) {
-    const mode = (found.mode & 0o7777).toString(8);
-    refuse(`its mode ${mode} lets others in: chmod 700 ${path}`);
-  }
+  const problem = problemOfDirectory(path, {
+    bits: OTHERS_MAY_USE,
+    why: 'lets others in: chmod 700',
+  });
+  if (problem !== null) throw new StateDirectoryError(`--state-dir ${path} is refused: ${problem}`);
 }

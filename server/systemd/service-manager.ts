@@ -22,10 +22,6 @@ export class ServiceManager {
     private readonly log: Log,
   ) {}
 
-  get isThere(): boolean {
-    return this.address !== null;
-  }
-
   ready(status: string): void {
     this.statusText = status;
     this.tell(`READY=1\nSTATUS=${status}`);
