@@ -1,12 +1,12 @@
 /** Memory that an earlier process of the daemon had: the same kernel object, or none. */
-import type { Fd, NativeAddon } from '../../native';
+import type { Fd } from '../../native';
 import type { BufferFact } from '../domain/facts';
 import { takeIn } from './adopted';
-import { KernelMemory } from './kernel-memory';
+import { type KernelCalls, KernelMemory } from './kernel-memory';
 import { memfdMemory } from './memfd';
 
 /** Takes the fd over. Throws if it is not of the kernel object that the fact names. */
-export function resumeMemory(addon: NativeAddon, fd: Fd, fact: BufferFact): KernelMemory {
+export function resumeMemory(addon: KernelCalls, fd: Fd, fact: BufferFact): KernelMemory {
   const found = describe(addon, fd);
   const isSame =
     found.kind === fact.kind && found.inode === fact.inode && found.device === fact.device;
@@ -23,7 +23,7 @@ export function resumeMemory(addon: NativeAddon, fd: Fd, fact: BufferFact): Kern
   throw new Error(`the memory has ${memory.sizeBytes} bytes, and not ${fact.sizeBytes}`);
 }
 
-function describe(addon: NativeAddon, fd: Fd) {
+function describe(addon: KernelCalls, fd: Fd) {
   try {
     return addon.describeFd(fd);
   } catch (error) {
@@ -39,7 +39,7 @@ function isOfSize({ sizeBytes }: KernelMemory, fact: BufferFact): boolean {
   return mayGrow && (sizeBytes ?? 0) > (fact.sizeBytes ?? 0);
 }
 
-function open(addon: NativeAddon, fd: Fd, { origin, kind }: BufferFact): KernelMemory {
+function open(addon: KernelCalls, fd: Fd, { origin, kind }: BufferFact): KernelMemory {
   if (origin === 'adopted') return takeIn(addon, fd).memory;
   if (kind === 'memfd') return memfdMemory(addon, fd);
   return new KernelMemory(addon, { fd, kind, access: 'read-write', readOnlyDefeatedBy: null });

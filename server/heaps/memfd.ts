@@ -10,7 +10,7 @@ import { fchmodSync } from 'node:fs';
 import { geteuid } from 'node:process';
 import type { Fd, NativeAddon } from '../../native';
 import type { HeapDriver } from './driver';
-import { KernelMemory } from './kernel-memory';
+import { type KernelCalls, KernelMemory } from './kernel-memory';
 
 const READABLE_ONLY = 0o444;
 const OWNERS_ONLY = 0o600;
@@ -29,7 +29,7 @@ export function memfdHeap(addon: NativeAddon): HeapDriver {
 }
 
 /** The memory of a memfd that the daemon made, now or in an earlier process. Takes the fd over. */
-export function memfdMemory(addon: NativeAddon, fd: Fd): KernelMemory {
+export function memfdMemory(addon: KernelCalls, fd: Fd): KernelMemory {
   const readOnlyDefeatedBy = new Set([0, geteuid?.() ?? 0]);
   const writerFd = openForWriters(addon, fd);
   return new KernelMemory(addon, {
@@ -41,7 +41,7 @@ export function memfdMemory(addon: NativeAddon, fd: Fd): KernelMemory {
   });
 }
 
-function openForWriters(addon: NativeAddon, fd: Fd): Fd {
+function openForWriters(addon: KernelCalls, fd: Fd): Fd {
   try {
     fchmodSync(fd.number, OWNERS_ONLY);
     const writerFd = addon.reopen(fd, 'read-write');

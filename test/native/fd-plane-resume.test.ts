@@ -20,6 +20,33 @@ function handOver(plane: Plane, session: number): Fd {
   return socket;
 }
 
+/** A client whose session has been left by one plane, and the next one, which has not resumed it yet. */
+class Successor extends Plane {
+  private constructor(
+    private readonly first: Plane,
+    readonly left: { readonly client: TestClient; readonly session: number; readonly socket: Fd },
+    firstSession: number,
+  ) {
+    super({ firstSession });
+  }
+
+  static async of(firstSession = 100): Promise<Successor> {
+    const first = new Plane();
+    const { client, session } = await first.client();
+    return new Successor(
+      first,
+      { client, session, socket: handOver(first, session) },
+      firstSession,
+    );
+  }
+
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
+    this.left.client[Symbol.dispose]();
+    this.first[Symbol.dispose]();
+  }
+}
+
 function resume(plane: Plane, session: number, socket: Fd): void {
   const peer = plane.plane.resume(session, socket);
   peer.pidfd?.close();
@@ -29,12 +56,8 @@ describe('a session that outlives its plane', () => {
   expectNoFdLeak();
 
   it('hears nothing of the end, RESTARTED of the new beginning, and fetches as before', async () => {
-    using first = new Plane();
-    const { client, session } = await first.client();
-    using _client = client;
-    const socket = handOver(first, session);
-
-    using second = new Plane({ firstSession: 100 });
+    using second = await Successor.of();
+    const { client, session, socket } = second.left;
     resume(second, session, socket);
     using buffer = await leased(second, session, 12);
     client.socket.send(datagram(FETCH, 5, bufferIds(12)));
@@ -51,11 +74,8 @@ describe('a session that outlives its plane', () => {
   });
 
   it('is not read from before it is readmitted', async () => {
-    using first = new Plane();
-    const { client, session } = await first.client();
-    using _client = client;
-    const socket = handOver(first, session);
-    using second = new Plane({ firstSession: 100 });
+    using second = await Successor.of();
+    const { client, session, socket } = second.left;
     resume(second, session, socket);
     client.socket.send(datagram(FETCH, 5, bufferIds(12)));
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -66,11 +86,8 @@ describe('a session that outlives its plane', () => {
   });
 
   it('has an id that no new one is given', async () => {
-    using first = new Plane();
-    const { client, session } = await first.client();
-    using _client = client;
-    const socket = handOver(first, session);
-    using second = new Plane({ firstSession: 100 });
+    using second = await Successor.of();
+    const { session, socket } = second.left;
     resume(second, session, socket);
     const { client: other, session: another } = await second.client();
     using _other = other;
@@ -78,11 +95,8 @@ describe('a session that outlives its plane', () => {
   });
 
   it('is never another one: an id that is taken is refused', async () => {
-    using first = new Plane();
-    const { client, session } = await first.client();
-    using _client = client;
-    const socket = handOver(first, session);
-    using second = new Plane({ firstSession: session });
+    using second = await Successor.of(1);
+    const { session, socket } = second.left;
     const { client: other } = await second.client();
     using _other = other;
     expect(() => resume(second, session, socket)).toThrow(

@@ -3,23 +3,7 @@ import type { CpuAccessMode } from '../../../../server/domain/access';
 import { Broker } from '../../../../server/domain/broker';
 import { builtInPolicy } from '../../../../server/domain/built-in-policy';
 import { DomainError, type DomainErrorCode } from '../../../../server/domain/errors';
-import {
-  type BufferFact,
-  type CpuAccessFact,
-  FIRST_IDS,
-  type FreeIds,
-  type GrantFact,
-  type Keeper,
-  type KeptFacts,
-  type LeaseFact,
-  type SessionFact,
-} from '../../../../server/domain/facts';
-import {
-  type BufferId,
-  type GrantId,
-  isSessionId,
-  type SessionId,
-} from '../../../../server/domain/ids';
+import { type BufferId, isSessionId, type SessionId } from '../../../../server/domain/ids';
 import type { Limits } from '../../../../server/domain/limits';
 import type { Peer } from '../../../../server/domain/peer';
 import { type Policy, PolicyInForce } from '../../../../server/domain/policy';
@@ -32,6 +16,7 @@ import type {
   Memory,
   Secrets,
 } from '../../../../server/domain/ports';
+import { FakeKeeper, type FakeProcess } from './fake-keeper';
 
 export const PAGE_BYTES = 4096;
 
@@ -255,92 +240,6 @@ export class FakeTable implements LeaseTable {
   revoke(sessionId: SessionId, bufferId: BufferId): void {
     this.drop(sessionId, bufferId);
     this.revoked.push(`${sessionId}/${bufferId}`);
-  }
-}
-
-/** Of the daemon: dead once it can make no note any more. */
-interface FakeProcess {
-  notesLeft: number;
-  readonly onDeath: () => void;
-}
-
-/** What is kept, in memory. */
-export class FakeKeeper implements Keeper {
-  readonly sessions = new Map<number, SessionFact>();
-  readonly buffers = new Map<number, { fact: BufferFact; memory: Memory }>();
-  readonly grants = new Map<number, GrantFact>();
-  readonly leases = new Map<string, LeaseFact>();
-  readonly cpuAccesses = new Map<string, CpuAccessFact>();
-  freeIds = FIRST_IDS;
-
-  /** For one process: it keeps nothing any more once it has died, which it may do after any note. */
-  handle(process: FakeProcess): Keeper {
-    return new Proxy(this, {
-      get(keeper, name) {
-        const member: unknown = Reflect.get(keeper, name);
-        if (typeof member !== 'function') return member;
-        return (...args: unknown[]) => {
-          if (process.notesLeft === 0) {
-            process.onDeath();
-            return Promise.resolve();
-          }
-          process.notesLeft -= 1;
-          return Reflect.apply(member, keeper, args);
-        };
-      },
-    });
-  }
-
-  facts(): KeptFacts {
-    const { sessions, buffers, grants, leases, cpuAccesses } = this;
-    // As they would be read back: values, and not the objects that the first broker has.
-    const read = <Fact>(facts: ReadonlyMap<unknown, Fact>): Fact[] =>
-      [...facts.values()].map((fact) => structuredClone(fact));
-    return {
-      sessions: read(sessions),
-      buffers: [...buffers.values()].map(({ fact, memory }) => ({
-        fact: structuredClone(fact),
-        memory,
-      })),
-      grants: read(grants),
-      leases: read(leases),
-      cpuAccesses: read(cpuAccesses),
-    };
-  }
-
-  keepSession(fact: SessionFact): void {
-    this.sessions.set(fact.id, fact);
-  }
-  forgetSession(id: SessionId): void {
-    this.sessions.delete(id);
-  }
-  keepBuffer(fact: BufferFact, memory: Memory): void {
-    this.buffers.set(fact.id, { fact, memory });
-  }
-  async forgetBuffer(id: BufferId): Promise<void> {
-    this.buffers.delete(id);
-  }
-  keepGrant(fact: GrantFact): void {
-    this.grants.set(fact.id, fact);
-  }
-  forgetGrant(id: GrantId): void {
-    this.grants.delete(id);
-  }
-  keepLease(fact: LeaseFact): void {
-    this.leases.set(`${fact.sessionId}/${fact.bufferId}`, fact);
-  }
-  forgetLease(session: SessionId, buffer: BufferId): void {
-    this.leases.delete(`${session}/${buffer}`);
-  }
-  keepCpuAccess(fact: CpuAccessFact): void {
-    this.cpuAccesses.set(`${fact.sessionId}/${fact.bufferId}`, fact);
-  }
-  forgetCpuAccess(session: SessionId, buffer: BufferId): void {
-    this.cpuAccesses.delete(`${session}/${buffer}`);
-  }
-  keepFreeIds(ids: FreeIds): boolean {
-    this.freeIds = ids;
-    return true;
   }
 }
 
