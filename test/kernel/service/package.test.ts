@@ -208,11 +208,36 @@ describe('the package, on a Debian 13 system with systemd', () => {
     shell('systemctl restart dmabufd.service');
     await back;
     await client.stillHolds();
+    const stored = shell('systemd-analyze --no-pager fdstore dmabufd.service');
+    expect(stored).toContain(`session-${client.broker.sessionId}`);
+    expect(stored).toContain(`buffer-${client.buffer.id}`);
     const lost = once(client.broker, 'disconnected');
     shell('systemctl stop dmabufd.service');
     await lost;
     expect(Number(property('NFileDescriptorStore'))).toBe(0);
     expect(tryShell('ls /run/dmabufd-state').code).not.toBe(0);
+  });
+
+  test('stays down when it cannot be kept alive, until it is told to start again', async () => {
+    const dropIn = '/run/systemd/system/dmabufd.service.d';
+    shell(`mkdir -p ${dropIn} && printf '[Unit]\\nStartLimitBurst=2\\n' >${dropIn}/limit.conf`);
+    shell('systemctl daemon-reload && systemctl reset-failed dmabufd.service');
+    shell('systemctl restart dmabufd.service');
+    for (let round = 0; round < 2; round += 1) {
+      await isActive();
+      shell('systemctl kill --signal=KILL dmabufd.service');
+    }
+    await eventually('it has failed', () =>
+      property('ActiveState') === 'failed' ? true : undefined,
+    );
+    expect(tryShell('ls /run/dmabufd-state').code).not.toBe(0);
+    rmSync(dropIn, { recursive: true });
+    shell('systemctl daemon-reload');
+    // As docs/operations.md has it.
+    shell(
+      'systemctl reset-failed dmabufd.service dmabufd.socket && systemctl start dmabufd.socket',
+    );
+    expect(shell('dmabufctl status')).toContain('dmabufd');
   });
 
   test('is killed and started again by the watchdog when it hangs', async () => {
