@@ -165,6 +165,10 @@ export interface DaemonStatus {
   readonly startTime: Date | null;
   readonly caller: PeerDescription | null;
   readonly callerIsAdministrator: boolean;
+  /** Of processes outside of the daemon's pid namespace it knows only uid, gid and groups. */
+  readonly hasOwnPidNamespace: boolean;
+  /** Of processes outside of the daemon's cgroup namespace it knows neither unit nor container. */
+  readonly hasOwnCgroupNamespace: boolean;
   /** Null but for those who may inspect. */
   readonly totals: LedgerTotals | null;
 }
@@ -272,6 +276,8 @@ export function describeStatus(response: GetDaemonStatusResponse__Output): Daemo
     startTime: toDate(response.startTime),
     caller: describePeer(response.caller),
     callerIsAdministrator: response.callerIsAdministrator,
+    hasOwnPidNamespace: response.hasOwnPidNamespace,
+    hasOwnCgroupNamespace: response.hasOwnCgroupNamespace,
     totals: response.totals === null ? null : describeTotals(response.totals),
   };
 }

@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import addon, { type Fd, type FdPlane } from '../native';
 import type { Config } from './config';
 import { Connections } from './control/connections';
+import type { DaemonFacts } from './control/daemon-service';
 import { type ControlServer, createControlServer } from './control/server';
 import { Turns } from './control/turns';
 import { Broker } from './domain/broker';
@@ -15,6 +16,7 @@ import { FdSessions } from './fd-socket/fd-sessions';
 import { LeaseRows } from './fd-socket/lease-rows';
 import { discoverHeaps } from './heaps/discover';
 import type { Log } from './log';
+import type { OwnNamespaces } from './peers/namespaces';
 import { identifyBy } from './peers/proc';
 import { peerOfAttributes, peerOfPid } from './peers/subject';
 import { planLimits } from './plan-limits';
@@ -39,9 +41,7 @@ const QUIET_POLL_MS = 10;
 const STATUS_INTERVAL_MS = 2_000;
 
 /** What the process knows of itself. */
-export interface ProcessFacts {
-  readonly version: string;
-  readonly startedAtMs: number;
+export interface ProcessFacts extends DaemonFacts {
   readonly daemonUid: number;
 }
 
@@ -61,6 +61,7 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
   const { continuity } = service;
   const limits = planLimits(config, continuity.capacity, log);
   log.info({ limits }, 'limits planned');
+  sayWhatIsNotSeen(about.ownNamespaces, log);
   const identify = identifyBy(addon);
   const tokens = new SessionTokens(randomSecrets, continuity.keeper);
   const fdPlane = addon.startFdPlane({
@@ -139,6 +140,20 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
   tellStatus(service.manager, broker);
   const parts = { connections, control, broker, fdPlane, fdSessions, directory, service };
   return { stop: () => stop(parts) };
+}
+
+/** Rules of the policy that name what is not seen hold of nobody. */
+function sayWhatIsNotSeen(own: OwnNamespaces, log: Log): void {
+  if (own.pid) {
+    log.warn(
+      'in a pid namespace of its own: of processes outside of it only uid, gid and groups are known, not pid, name, cgroup, unit and container (podman run --pid=host shows them)',
+    );
+  }
+  if (own.cgroup) {
+    log.warn(
+      'in a cgroup namespace of its own: of processes outside of it unit and container are not known (podman run --cgroupns=host shows them)',
+    );
+  }
 }
 
 async function openPolicy(

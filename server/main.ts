@@ -8,6 +8,7 @@ import { constrainedMemory, geteuid } from 'node:process';
 import { parseConfig } from './config';
 import { startDaemon } from './daemon';
 import { type LogSink, openLog } from './log';
+import { readOwnNamespaces } from './peers/namespaces';
 import { checkPolicy } from './policy/check-policy';
 import { PolicyFileError } from './policy/problems';
 import { systemClock } from './runtime/clock';
@@ -42,7 +43,9 @@ async function main(): Promise<void> {
   const { log, flush } = openLog(config.logLevel);
   exitOnDefects(log, flush);
   try {
-    const daemon = await startDaemon(config, { version, startedAtMs, daemonUid }, log);
+    const ownNamespaces = readOwnNamespaces();
+    const about = { version, startedAtMs, daemonUid, ownNamespaces };
+    const daemon = await startDaemon(config, about, log);
     onStopSignal(log, flush, () => daemon.stop());
   } catch (error) {
     await refuseToStart(error, { log, flush });

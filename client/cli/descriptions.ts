@@ -1,7 +1,7 @@
 /**
  * What several commands print of a buffer and a process.
  */
-import type { BufferDescription, PeerDescription } from '../descriptions';
+import type { BufferDescription, DaemonStatus, PeerDescription } from '../descriptions';
 import { formatBytesExactly } from './quantities';
 
 /** A buffer, one field a line. */
@@ -20,11 +20,11 @@ export function fieldsOfBuffer(buffer: BufferDescription): [string, string][] {
   ];
 }
 
-/** `1234 (camera) uid 1000`. */
+/** `1234 (camera) uid 1000`, `not visible, uid 1000`. */
 export function nameOfPeer(peer: PeerDescription | null): string {
   if (peer === null) return 'unknown';
-  const pid = peer.pid === 0 ? 'not visible' : String(peer.pid);
-  return `${pid} (${peer.comm}) uid ${peer.uid}`;
+  const process = peer.pid === 0 ? 'not visible,' : `${peer.pid} (${peer.comm})`;
+  return `${process} uid ${peer.uid}`;
 }
 
 function memoryOf(buffer: BufferDescription): string {
@@ -36,4 +36,11 @@ function accessOf(buffer: BufferDescription): string {
   return buffer.readOnlyEnforced
     ? 'read (kept by the kernel)'
     : 'read (advice: the fd itself can be written through)';
+}
+
+/** What a daemon in a container cannot know of its clients; null if nothing. */
+export function whatIsNotSeen(status: DaemonStatus): string | null {
+  const { hasOwnPidNamespace, hasOwnCgroupNamespace } = status;
+  if (hasOwnPidNamespace) return 'pid, name, unit and container of who is outside its container';
+  return hasOwnCgroupNamespace ? 'unit and container of who is outside its container' : null;
 }

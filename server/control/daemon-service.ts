@@ -2,14 +2,22 @@
 import { pid } from 'node:process';
 import type { DaemonServiceHandlers } from '../../proto/generated/dmabufd/v1/DaemonService';
 import type { Broker } from '../domain/broker';
+import type { OwnNamespaces } from '../peers/namespaces';
 import { countOpenFds } from '../runtime/open-fds';
 import { type CallContext, unary } from './call';
 import { toPeer, toTimestamp } from './messages';
 
+/** What does not change while it runs. */
+export interface DaemonFacts {
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly ownNamespaces: OwnNamespaces;
+}
+
 export function daemonService(
   broker: Broker,
   context: CallContext,
-  { version, startedAtMs }: { readonly version: string; readonly startedAtMs: number },
+  { version, startedAtMs, ownNamespaces }: DaemonFacts,
 ): DaemonServiceHandlers {
   return {
     GetDaemonStatus: unary(context, (_request, { caller }) => {
@@ -21,6 +29,8 @@ export function daemonService(
         startTime: toTimestamp(startedAtMs),
         caller: toPeer(caller.peer),
         callerIsAdministrator,
+        hasOwnPidNamespace: ownNamespaces.pid,
+        hasOwnCgroupNamespace: ownNamespaces.cgroup,
         totals: broker.callers.mayInspect(caller.peer) ? totals() : null,
       };
     }),

@@ -8,7 +8,7 @@ import type { Broker } from '../domain/broker';
 import { accessService } from './access-service';
 import { bufferService } from './buffer-service';
 import type { CallContext } from './call';
-import { daemonService } from './daemon-service';
+import { type DaemonFacts, daemonService } from './daemon-service';
 import { eventService } from './event-service';
 import { addHealth } from './health';
 import { heapService } from './heap-service';
@@ -38,7 +38,7 @@ export function createControlServer(
   broker: Broker,
   policy: PolicyPort,
   context: CallContext,
-  about: { readonly version: string; readonly startedAtMs: number },
+  about: DaemonFacts,
 ): ControlServer {
   const { definition, services } = loadContract();
   const server = new Server({

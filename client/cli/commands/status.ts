@@ -1,7 +1,7 @@
 /** `dmabufctl status`: what the daemon is and how much it holds. */
 import type { Command } from 'commander';
 import type { DaemonStatus } from '../../descriptions';
-import { nameOfPeer } from '../descriptions';
+import { nameOfPeer, whatIsNotSeen } from '../descriptions';
 import { invocationOf } from '../invocation';
 import { formatAge, formatBytesExactly } from '../quantities';
 import { renderFields } from '../table';
@@ -29,6 +29,8 @@ export function renderStatus(status: DaemonStatus, directory: string, nowMs: num
     ['running', status.startTime === null ? '-' : formatAge(nowMs - status.startTime.getTime())],
     ['you are', nameOfPeer(status.caller)],
   ];
+  const unseen = whatIsNotSeen(status);
+  if (unseen !== null) fields.push(['not seen', unseen]);
   const { totals } = status;
   if (totals === null) {
     return [...renderFields(fields), '', 'only those who may inspect are told what it holds'];

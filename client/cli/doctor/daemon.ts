@@ -2,8 +2,10 @@
  * Whether the daemon can be reached, and what it has to give.
  */
 import type { CallOptions } from '../../call-limits';
+import type { DaemonStatus } from '../../descriptions';
 import { DmabufdError } from '../../errors';
 import type { Inspector } from '../../inspector';
+import { whatIsNotSeen } from '../descriptions';
 import { bad, type Finding, good, missing } from './finding';
 
 /** Looks at the daemon of a runtime directory. */
@@ -12,7 +14,7 @@ export async function examineDaemon(inspector: Inspector, call: CallOptions): Pr
   try {
     const status = await inspector.status(call);
     const reached = good('daemon', `${status.version}, pid ${status.pid}, in ${directory}`);
-    return [reached, ...(await examineHeapsOfDaemon(inspector, call))];
+    return [reached, ...examineSight(status), ...(await examineHeapsOfDaemon(inspector, call))];
   } catch (error) {
     if (!(error instanceof DmabufdError)) throw error;
     const advice =
@@ -21,6 +23,15 @@ export async function examineDaemon(inspector: Inspector, call: CallOptions): Pr
         : `start it: dmabufd --runtime-dir ${directory}; or name another with --runtime-dir`;
     return [bad('daemon', `cannot be reached in ${directory}: ${error.message}`, advice)];
   }
+}
+
+/** In a container the daemon may not see who its clients are. */
+function examineSight(status: DaemonStatus): Finding[] {
+  const unseen = whatIsNotSeen(status);
+  if (unseen === null) return [];
+  const advice =
+    'rules that name units or containers hold of nobody: start it with the pid and cgroup namespaces of the host';
+  return [missing('clients', `the daemon does not see ${unseen}`, advice)];
 }
 
 async function examineHeapsOfDaemon(inspector: Inspector, call: CallOptions): Promise<Finding[]> {
