@@ -75,6 +75,8 @@ export interface PeerCredentials {
   readonly gid: number;
   /** Supplementary groups, 65534 for each that is unmapped; empty where the kernel does not tell (before 4.13). */
   readonly groups: readonly number[];
+  /** The inode of the peer's pidfd, which no other process has had since boot; 0 where the kernel has no pidfs (before 6.9). */
+  readonly pidfsInode: number;
   /** A pidfd of the peer (SO_PEERPIDFD, Linux 6.5+, else pidfd_open); null where there are none (before 5.3). */
   readonly pidfd: Fd | null;
 }

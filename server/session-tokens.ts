@@ -58,8 +58,8 @@ export class SessionTokens {
     }
     if (isSameProcess(holder.peer, peer)) return holder.sessionId;
     const why =
-      peer.pid === 0
-        ? 'the daemon cannot see the calling process (another pid namespace)'
+      peer.pid === 0 && peer.pidfsInode === 0
+        ? 'the daemon cannot see the calling process (another pid namespace), nor tell it from others (that takes Linux 6.9)'
         : `${describePeer(peer)} is not the process that opened its session`;
     throw new DomainError('unauthenticated', `the token does not count here: ${why}`);
   }

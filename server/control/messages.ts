@@ -49,7 +49,7 @@ export function toDuration(durationMs: number): Duration {
 }
 
 export function toPeer(peer: Peer): PeerMessage {
-  const { startTime: _startTime, groups, ...told } = peer;
+  const { startTime: _startTime, pidfsInode: _pidfsInode, groups, ...told } = peer;
   return { ...told, groups: [...groups] };
 }
 

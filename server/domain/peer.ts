@@ -7,6 +7,11 @@ export interface Peer {
   readonly pid: number;
   /** When it started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 if it is not visible. */
   readonly startTime: number;
+  /**
+   * The inode of its pidfd (pidfs, Linux 6.9), which no other process has had since boot; 0 if the kernel does not tell. Also of a
+   * process that is not visible.
+   */
+  readonly pidfsInode: number;
   /** Effective, at connect, in the daemon's user namespace. */
   readonly uid: number;
   readonly gid: number;
@@ -25,17 +30,21 @@ export interface Peer {
 
 /**
  * Whether two connections come from one process. A pid alone is used again; with the start time it is not. Of
- * two processes that are not visible nobody can say that they are one.
+ * two processes that are not visible only pidfs can say that they are one.
  */
 export function isSameProcess(a: Peer, b: Peer): boolean {
-  return a.pid !== 0 && a.pid === b.pid && a.startTime === b.startTime && a.uid === b.uid;
+  const isNamed = a.pid !== 0 || a.pidfsInode !== 0;
+  return isNamed && isSamePid(a, b) && a.uid === b.uid;
+}
+
+function isSamePid(a: Peer, b: Peer): boolean {
+  return a.pid === b.pid && a.startTime === b.startTime && a.pidfsInode === b.pidfsInode;
 }
 
 /** Whether the kernel says the same of both, of what it fixed when the peer connected. */
 export function isSameAttested(a: Peer, b: Peer): boolean {
-  const isSame =
-    a.pid === b.pid && a.startTime === b.startTime && a.uid === b.uid && a.gid === b.gid;
-  return isSame && a.groups.join() === b.groups.join();
+  const hasSameIds = a.uid === b.uid && a.gid === b.gid;
+  return isSamePid(a, b) && hasSameIds && a.groups.join() === b.groups.join();
 }
 
 /** By its effective group or a supplementary one. */

@@ -16,6 +16,7 @@ import { type Grant, Session } from './records';
 const GONE: Peer = {
   pid: 0,
   startTime: 0,
+  pidfsInode: 0,
   uid: 0,
   gid: 0,
   groups: [],

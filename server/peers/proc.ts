@@ -16,9 +16,9 @@ export type Identify = (credentials: PeerCredentials) => Peer;
 
 /** Closes the pidfd. Throws UNAUTHENTICATED if the process is gone already. */
 export function identifyBy(addon: Pick<NativeAddon, 'pollNow'>, proc = '/proc'): Identify {
-  return ({ pid, uid, gid, groups, pidfd }) => {
+  return ({ pid, uid, gid, groups, pidfsInode, pidfd }) => {
     try {
-      const attested = { pid, uid, gid, groups };
+      const attested = { pid, uid, gid, groups, pidfsInode };
       if (pid === 0) return { ...attested, ...INVISIBLE };
       const read = readProcess(proc, pid);
       const isGone = pidfd !== null && addon.pollNow(pidfd, Poll.IN) !== 0;

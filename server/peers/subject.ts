@@ -12,7 +12,7 @@ export function peerOfPid(pid: number, proc = '/proc'): Peer {
   if (read === null || ids === null) {
     throw new DomainError('not-found', `there is no process with pid ${pid}`);
   }
-  return { pid, ...ids, ...read };
+  return { pid, pidfsInode: 0, ...ids, ...read };
 }
 
 /** A process that would be like this; all else that is told of it follows from its cgroup. */
@@ -20,7 +20,7 @@ export function peerOfAttributes(
   attributes: Pick<Peer, 'uid' | 'gid' | 'groups' | 'cgroup'>,
 ): Peer {
   const { unit, container, looksContained } = identityOfCgroup(attributes.cgroup);
-  const nobody = { pid: 0, startTime: 0, comm: '' };
+  const nobody = { pid: 0, startTime: 0, pidfsInode: 0, comm: '' };
   return { ...nobody, ...attributes, unit, container, isContained: looksContained };
 }
 

@@ -36,6 +36,7 @@ const text = v.string();
 const peer: Schema<Peer> = v.strictObject({
   pid: count,
   startTime: count,
+  pidfsInode: count,
   uid: count,
   gid: count,
   groups: v.array(count),

@@ -26,6 +26,7 @@ Napi::Object to_js(Napi::Env env, PeerCredentials peer) {
   object.Set("uid", peer.uid);
   object.Set("gid", peer.gid);
   object.Set("groups", groups);
+  object.Set("pidfsInode", static_cast<double>(peer.pidfs_inode));
   object.Set("pidfd", FdObject::wrap_or_null(env, std::move(peer.pidfd)));
   return object;
 }

@@ -1,7 +1,9 @@
 #include "socket/peer_credentials.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include "kernel/system_error.h"
 
@@ -50,13 +52,25 @@ UniqueFd peer_pidfd(int socket, pid_t pid) {
   return UniqueFd(pidfd);
 }
 
+// Before pidfs all pidfds share one anonymous inode. Where inodes have 32 bits (a 32-bit kernel) they are used again: there is none then.
+uint64_t pidfs_inode(int pidfd) {
+  constexpr auto kPidfsMagic = 0x50494446;  // PID_FS_MAGIC, linux/magic.h
+  struct statfs filesystem {};
+  struct stat file {};
+  if (sizeof(long) < 8 || pidfd < 0 || ::fstatfs(pidfd, &filesystem) != 0 || filesystem.f_type != kPidfsMagic) return 0;
+  check(::fstat(pidfd, &file), "fstat of a pidfd");
+  return file.st_ino;
+}
+
 }  // namespace
 
 uid_t peer_uid(int socket) { return peer_ucred(socket).uid; }
 
 PeerCredentials peer_credentials(int socket) {
   const ucred credentials = peer_ucred(socket);
-  return {credentials.pid, credentials.uid, credentials.gid, peer_groups(socket), peer_pidfd(socket, credentials.pid)};
+  UniqueFd pidfd = peer_pidfd(socket, credentials.pid);
+  const uint64_t inode = pidfs_inode(pidfd.get());
+  return {credentials.pid, credentials.uid, credentials.gid, peer_groups(socket), std::move(pidfd), inode};
 }
 
 UniqueFd open_pidfd(pid_t pid) {

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <vector>
 
 #include "kernel/unique_fd.h"
@@ -15,6 +16,7 @@ struct PeerCredentials {
   gid_t gid;
   std::vector<gid_t> groups;  // supplementary; none before Linux 4.13, which does not tell
   UniqueFd pidfd;  // invalid only where the kernel has no pidfds (before Linux 5.3)
+  uint64_t pidfs_inode;  // of the pidfd: of no other process since boot, visible or not; 0 before Linux 6.9
 };
 
 // SO_PEERCRED, SO_PEERGROUPS, and a pidfd: SO_PEERPIDFD (Linux 6.5), which cannot be of another process, or else pidfd_open, which can if

@@ -23,7 +23,7 @@ class FakeFd implements Fd {
 
 /** The daemon's end of the connection, by hand. */
 class FakeDaemon implements SeqpacketSocket {
-  readonly peer = { pid: 1, uid: 0, gid: 0, groups: [], pidfd: null };
+  readonly peer = { pid: 1, uid: 0, gid: 0, groups: [], pidfsInode: 0, pidfd: null };
   readonly sent: { opcode: number; serial: number; fds: number }[] = [];
   writable = true;
   failure: Error | null = null;

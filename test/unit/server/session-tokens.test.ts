@@ -19,13 +19,24 @@ describe('a session token', () => {
     }
   });
 
-  test('does not count between processes that the daemon cannot see', async () => {
+  test('of a process that the daemon cannot see counts if the kernel names it by an inode, and for no other', async () => {
     const tokens = new SessionTokens(fakeSecrets(), keepsNothing);
     const invisible = { ...peer(10), pid: 0, startTime: 0 };
     const token = tokens.issue(sessionId(1), invisible);
-    expect(await refusal(() => tokens.resolve(token, invisible))).toContain(
-      'another pid namespace',
-    );
+    expect(tokens.resolve(token, invisible)).toBe(1);
+    for (const thief of [
+      { ...invisible, pidfsInode: 1 },
+      { ...invisible, pidfsInode: 0 },
+    ]) {
+      expect(await refusal(() => tokens.resolve(token, thief))).toContain('does not count here');
+    }
+  });
+
+  test('does not count between processes that the daemon cannot see, where the kernel has no such name', async () => {
+    const tokens = new SessionTokens(fakeSecrets(), keepsNothing);
+    const unnamed = { ...peer(10), pid: 0, startTime: 0, pidfsInode: 0 };
+    const token = tokens.issue(sessionId(1), unnamed);
+    expect(await refusal(() => tokens.resolve(token, unnamed))).toContain('another pid namespace');
   });
 
   test('ends with its session', async () => {

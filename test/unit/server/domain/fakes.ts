@@ -257,7 +257,15 @@ export function fakeSecrets(): Secrets {
 }
 
 export function peer(pid: number, uid = 1000): Peer {
-  const attested = { pid, startTime: pid * 10, uid, gid: uid, groups: [], comm: `client${pid}` };
+  const attested = {
+    pid,
+    startTime: pid * 10,
+    pidfsInode: pid * 100,
+    uid,
+    gid: uid,
+    groups: [],
+    comm: `client${pid}`,
+  };
   const cgroup = `/test/${uid}`;
   return { ...attested, cgroup, unit: '', container: '', isContained: false };
 }

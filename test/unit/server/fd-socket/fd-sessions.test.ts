@@ -72,7 +72,7 @@ function setUp() {
 const connected = (session: number, pid = session): FdPlaneArrival => ({
   type: 'connected',
   session,
-  peer: { pid, uid: 1000, gid: 1000, groups: [], pidfd: null },
+  peer: { pid, uid: 1000, gid: 1000, groups: [], pidfsInode: 0, pidfd: null },
 });
 
 describe('a client of fd.sock', () => {

@@ -36,6 +36,7 @@ describe('a peer', () => {
     uid: 1000,
     gid: 100,
     groups: [44],
+    pidfsInode: 7,
     pidfd: fd,
   });
 
@@ -45,6 +46,7 @@ describe('a peer', () => {
     expect(identify(credentials(42, fd))).toEqual({
       pid: 42,
       startTime: 987654,
+      pidfsInode: 7,
       uid: 1000,
       gid: 100,
       groups: [44],

@@ -19,6 +19,7 @@ describe('whom the policy may be asked about', () => {
     expect(peerOfPid(42, proc)).toEqual({
       pid: 42,
       startTime: 987654,
+      pidfsInode: 0,
       uid: 2,
       gid: 6,
       groups: [44, 100],
