@@ -4,6 +4,8 @@
  *
  *     /usr/lib/dmabufd                 the program as npm lays it out, its modules and its addon
  *     /usr/bin                         dmabufd, dmabufctl
+ *     /usr/share/nodejs/dmabufd        where Debian's node finds the SDK: require('dmabufd')
+ *     /usr/include/dmabufd_fd.h        fd.sock, for clients in C
  *     /usr/lib/systemd, …/udev, …      units, user and group, rule for the heaps
  *     /etc/dmabufd/policy.yaml         the policy, to be edited
  *     /usr/share/man, /usr/share/doc
@@ -12,6 +14,7 @@ import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -122,6 +125,8 @@ function addProgram(tree: Tree, architecture: Architecture): void {
     chmodSync(join(tree.path, APP, 'dist', main ?? ''), 0o755);
     symlinkSync(`../lib/dmabufd/dist/${main}`, tree.join(`usr/bin/${name}`));
   }
+  symlinkSync('../../lib/dmabufd', tree.join('usr/share/nodejs/dmabufd'));
+  tree.copy('proto/dmabufd_fd.h', 'usr/include/dmabufd_fd.h');
 }
 
 function addAddon(tree: Tree, to: string, architecture: Architecture): void {
@@ -180,7 +185,7 @@ function addControl(
   { version, description }: Manifest,
   architecture: Architecture,
 ): void {
-  const installed = filesBelow(tree.path);
+  const installed = filesBelow(tree.path).filter((path) => lstatSync(path).isFile());
   const kibibytes = installed.reduce((sum, path) => sum + Math.ceil(statSync(path).size / 1024), 0);
   const sums = run('md5sum', installed.map((path) => relative(tree.path, path)).sort(), tree.path);
   const fields = {

@@ -53,9 +53,9 @@ export function run(program: string, args: readonly string[], env = process.env)
   });
 }
 
-/** Runs the tests in folders of dist/test. No tests at all is a failure. */
+/** Runs the tests in folders of dist/test, or in files. No tests at all is a failure. */
 export async function runJest(
-  folders: readonly string[],
+  places: readonly string[],
   jestOptions: readonly string[] = [],
   env = process.env,
 ): Promise<Counts> {
@@ -66,8 +66,8 @@ export async function runJest(
       require.resolve('jest/bin/jest'),
       '--json',
       `--outputFile=${report}`,
-      ...folders.map((folder) => join('dist', 'test', folder, '/')),
-      // After the folders, which an option that takes several values would swallow.
+      ...places.map((place) => join('dist', 'test', place, place.endsWith('.js') ? '' : '/')),
+      // After the places, which an option that takes several values would swallow.
       ...jestOptions,
     ];
     const exitCode = await run(process.execPath, args, env);

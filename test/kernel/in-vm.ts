@@ -8,30 +8,31 @@ import { add, type Counts, runJest } from '../jest-run';
 import { REPORT_NAME } from './in-vm-settings';
 
 /**
- * E2e tests that ask the kernel nothing that the host's kernel does not answer alike, or that the service tests ask of the real
- * systemd. Emulated, they take long.
+ * Tests of the host's that ask the kernel what it answers otherwise where there are real dma-bufs. The others would tell nothing
+ * new there, and emulated they take long.
  */
-const NOT_OF_THE_KERNEL = [
-  'audit',
-  'bad-input',
-  'daemon-restart',
-  'dmabufctl',
-  'docs',
-  'events',
-  'hostile-control-peers',
-  'many-waits',
-  'policy',
-  'service',
-  'stolen-token',
-  'hostile/(call-floods|control-frames|fd-exhaustion|floods|fuzzed-messages|lazy-readers)',
-  'hostile/(names-and-memory|quotas|runtime-directory|sigkill)',
-];
+const OF_THE_KERNEL = {
+  native: ['fd', 'fd-plane', 'fds-in-flight', 'mapping', 'memfd', 'sync'],
+  e2e: [
+    'adopt',
+    'c-client',
+    'client-death',
+    'cpu-access',
+    'demo',
+    'fences',
+    'leases',
+    'lingering',
+    'sharing',
+  ],
+};
 
 async function runKernelSuite(): Promise<Counts> {
   // One file at a time where the machine's dma-bufs are counted; elsewhere one for each processor.
   let counts = await runJest(['kernel/conformance', 'kernel/devices'], ['--runInBand']);
-  const elsewhere = `--testPathIgnorePatterns=e2e/(${NOT_OF_THE_KERNEL.join('|')})`;
-  counts = add(counts, await runJest(['native', 'e2e'], ['--maxWorkers=2', elsewhere]));
+  const files = Object.entries(OF_THE_KERNEL).flatMap(([folder, names]) =>
+    names.map((name) => `${folder}/${name}.test.js`),
+  );
+  counts = add(counts, await runJest(files, ['--maxWorkers=2']));
   return add(counts, await runJest(['kernel/afterwards'], ['--runInBand']));
 }
 

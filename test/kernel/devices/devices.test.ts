@@ -166,10 +166,14 @@ describe('with real dma-bufs and a device that works on them', () => {
 
   test('a client that dies while it waits for a fence leaves nothing', async () => {
     const before = await daemon.totals();
-    const { buffer, fence } = await busy('write');
+    const { handle, fd } = await device.create(SIZE);
+    using _fd = fd;
+    const buffer = await broker.adopt(fd);
     await buffer.share({ name: 'stuck/frame' });
     const client = await ClientProcess.start(daemon);
     await client.tell('open', { name: 'stuck/frame' });
+    // Not before: a process takes long to start on an emulated machine.
+    const fence = await device.attach(handle, 'write');
     const entering = client.tell('enter', { bufferId: buffer.id, mode: 'read' });
     const gone = expect(entering).rejects.toMatchObject({ code: 'GONE' });
     await eventually('it waits for the fence', async () => {

@@ -1,18 +1,20 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually, patience } from '../../e2e/slowness';
+import { patience } from '../../e2e/slowness';
 import { projectRoot } from '../../jest-run';
 import { installedPackage } from './installed';
+import { Container, withPodman } from './podman';
 import { shell, tryShell } from './shell';
 
 const POLICY = '/etc/dmabufd/policy.yaml';
-const PROGRAMS = join(projectRoot, 'dist', 'test', 'kernel', 'service', 'programs');
+const STAY_INSIDE = join(__dirname, 'programs', 'stay-inside.js');
 const ROOT = '/tmp/root';
 /** A root of its own with this system's programs, the project, and nothing else: no device of it, no network. */
-const PODMAN = [
-  'podman --storage-driver=vfs run --network=none --cgroups=enabled',
+const OPTIONS = [
+  '--network=none --cgroups=enabled',
   '--volume=/usr:/usr:ro',
   `--volume=${projectRoot}:${projectRoot}:ro`,
+  '--device dmabufd.dev/broker=default',
 ].join(' ');
 const SMALL_CONTAINERS = `version: 1
 rules:
@@ -22,49 +24,16 @@ rules:
     per: container
 default: deny
 `;
-const BROKER = '--device dmabufd.dev/broker=default';
 
-const program = (name: string, ...args: readonly (string | number)[]) =>
-  `node ${join(PROGRAMS, `${name}.js`)} ${args.join(' ')}`;
+const frames = (program: string, ...args: readonly (string | number)[]) =>
+  `node ${join(projectRoot, 'docker', 'frames', `${program}.js`)} ${args.join(' ')}`;
+
+const started = (name: string, options: string, command: string) =>
+  new Container(name, `${OPTIONS} ${options} --rootfs ${ROOT} ${command}`);
 
 /** To its end. */
 const contained = (options: string, command: string) =>
-  tryShell(`${PODMAN} --rm ${BROKER} ${options} --rootfs ${ROOT} ${command}`);
-
-/** One that goes on, until it is disposed of. */
-class Container implements Disposable {
-  constructor(
-    readonly name: string,
-    options: string,
-    command: string,
-  ) {
-    shell(`${PODMAN} --detach --name=${name} ${BROKER} ${options} --rootfs ${ROOT} ${command}`);
-  }
-
-  get id(): string {
-    return shell(`podman --storage-driver=vfs inspect --format='{{.Id}}' ${this.name}`);
-  }
-
-  async says(text: string): Promise<void> {
-    await eventually(`${this.name} says ${text}`, () => {
-      const said = tryShell(`podman --storage-driver=vfs logs ${this.name}`).output;
-      return said.includes(text) ? true : undefined;
-    });
-  }
-
-  /** The exit code that it ends with. */
-  ended(): number {
-    return Number(shell(`podman --storage-driver=vfs wait ${this.name}`));
-  }
-
-  run(command: string) {
-    return tryShell(`podman --storage-driver=vfs exec ${this.name} ${command}`);
-  }
-
-  [Symbol.dispose](): void {
-    tryShell(`podman --storage-driver=vfs rm --force --time=0 ${this.name}`);
-  }
-}
+  tryShell(`podman run --rm ${OPTIONS} ${options} --rootfs ${ROOT} ${command}`);
 
 interface Listed {
   readonly id: number;
@@ -75,6 +44,7 @@ const shown = (id: number): Listed => JSON.parse(shell(`dmabufctl --json show ${
 
 describe('containers that are given the broker by CDI', () => {
   installedPackage();
+  withPodman();
 
   beforeAll(() => {
     shell('mkdir -p /etc/cdi && dmabufctl cdi >/etc/cdi/dmabufd.json');
@@ -88,11 +58,11 @@ describe('containers that are given the broker by CDI', () => {
   test(
     'exchange real dma-bufs, frame by frame, whatever user each runs as; one that is killed in the middle of one keeps nobody waiting',
     async () => {
-      using producer = new Container('producer', '--user=1001', program('frames-producer', 'cam'));
+      using producer = started('producer', '--user=1001', frames('producer', 'cam'));
       await producer.says('publishing');
       {
-        using first = new Container('first', '--user=2001', program('frames-consumer', 'cam', 8));
-        using second = new Container('second', '--user=0', program('frames-consumer', 'cam', 8));
+        using first = started('first', '--user=2001', frames('consumer', 'cam', 8));
+        using second = started('second', '--user=0', frames('consumer', 'cam', 8));
         expect([first.ended(), second.ended()]).toEqual([0, 0]);
         await first.says('saw 8 frames of dma-buf');
       }
@@ -100,10 +70,10 @@ describe('containers that are given the broker by CDI', () => {
       const { leases } = shown(frame?.id ?? 0);
       expect(leases.map(({ peer }) => peer.container)).toEqual([producer.id]);
 
-      using killed = new Container('killed', '--user=2001', program('stay-inside', 'cam'));
+      using killed = started('killed', '--user=2001', `node ${STAY_INSIDE} cam`);
       await killed.says('inside');
-      shell('podman --storage-driver=vfs kill --signal=KILL killed');
-      const after = contained('--user=2002', program('frames-consumer', 'cam', 8));
+      shell('podman kill --signal=KILL killed');
+      const after = contained('--user=2002', frames('consumer', 'cam', 8));
       expect(after).toMatchObject({ code: 0, output: expect.stringContaining('saw 8 frames') });
       expect(shown(frame?.id ?? 0).leases).toHaveLength(1);
     },
@@ -134,8 +104,8 @@ function theyAreToldApart(): void {
       writeFileSync(POLICY, SMALL_CONTAINERS);
       try {
         shell('systemctl reload dmabufd.service');
-        using one = new Container('one', '--user=1001', 'dmabufctl allocate 768K --publish one');
-        using two = new Container('two', '--user=1001', 'sleep 600');
+        using one = started('one', '--user=1001', 'dmabufctl allocate 768K --publish one');
+        using two = started('two', '--user=1001', 'sleep 600');
         await one.says('one');
         const more = 'dmabufctl allocate 768K --for 1ms';
         expect(one.run(more)).toMatchObject({
