@@ -15,4 +15,4 @@ export const SLOWNESS = 20;
 export const PACKAGE_DIRECTORY = join(projectRoot, 'dist', 'test', 'kernel', 'package');
 
 /** Where the container images are built, a store of Podman's that the VM's Podman reads. */
-export const IMAGES_DIRECTORY = join(projectRoot, 'dist', 'test', 'kernel', 'images');
+export const IMAGES_DIRECTORY = join(projectRoot, 'dist', 'images');
