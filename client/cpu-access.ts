@@ -6,13 +6,16 @@
 import type { Mapping } from '../native';
 import { DmaBufSync } from '../native';
 import { type AccessMode, MODE_FLAGS, MODE_NAMES, requireMode } from './access-mode';
-import { CallLimits, type CallOptions, waitWithin } from './call-limits';
+import { CallLimits, type CallOptions, DEFAULT_TIMEOUT_MS, waitWithin } from './call-limits';
 import type { ControlConnection } from './control-connection';
 import { DmabufdError } from './errors';
 import { fencesOf } from './fences';
 import type { Lease } from './lease';
 
-/** How a buffer is accessed. `timeoutMs` bounds the wait for the access, and `signal` ends the access, too. */
+/**
+ * How a buffer is accessed. `timeoutMs` bounds the wait for the access, and once more, if it is over 30 s, that for the daemon's
+ * answer to its end; `signal` ends the access, too.
+ */
 export interface AccessOptions extends CallOptions {
   /**
    * True (the default): the daemon gives exclusion, many readers or one writer, and coherency. False: only
@@ -51,7 +54,9 @@ export async function withAccess<T>(
     const mapping = await lease.mapping(limits);
     requireWritable(mapping, mode, lease.id);
     const bracket =
-      options.arbitrated === false ? await direct(lease, mode, limits) : arbitrated(lease, mode);
+      options.arbitrated === false
+        ? await direct(lease, mode, limits)
+        : arbitrated(lease, mode, limits);
     ({ settled } = bracket);
     await bracket.begin(limits);
     // Without its session nobody keeps the others out any more.
@@ -101,7 +106,7 @@ async function runInside<T>(
   return result;
 }
 
-function arbitrated(lease: Lease, mode: AccessMode): Bracket {
+function arbitrated(lease: Lease, mode: AccessMode, { timeoutMs }: CallLimits): Bracket {
   const { control } = lease.session;
   let owed: Promise<void> = Promise.resolve();
   const end = (limits: CallLimits): Promise<void> => {
@@ -126,7 +131,7 @@ function arbitrated(lease: Lease, mode: AccessMode): Bracket {
     end: async () => {
       lease.requireLive();
       // Limits of its own: those of the access may be used up, and an end is owed all the same.
-      await end(new CallLimits());
+      await end(new CallLimits({ timeoutMs: Math.max(timeoutMs, DEFAULT_TIMEOUT_MS) }));
     },
     settled: () => owed.catch(() => {}),
   };
