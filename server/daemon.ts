@@ -12,6 +12,7 @@ import { type ControlServer, createControlServer } from './control/server';
 import { Turns } from './control/turns';
 import { Broker } from './domain/broker';
 import { FIRST_IDS } from './domain/facts';
+import { deniesByCgroup, describeRule, type Policy } from './domain/policy';
 import { FdSessions } from './fd-socket/fd-sessions';
 import { LeaseRows } from './fd-socket/lease-rows';
 import { discoverHeaps } from './heaps/discover';
@@ -61,7 +62,7 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
   const { continuity } = service;
   const limits = planLimits(config, continuity.capacity, log);
   log.info({ limits }, 'limits planned');
-  sayWhatIsNotSeen(about.ownNamespaces, log);
+  sayWhatIsNotSeen(about.ownNamespaces, policy.inForce.current, log);
   const identify = identifyBy(addon);
   const tokens = new SessionTokens(randomSecrets, continuity.keeper);
   const fdPlane = addon.startFdPlane({
@@ -142,8 +143,8 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
   return { stop: () => stop(parts) };
 }
 
-/** Rules of the policy that name what is not seen hold of nobody. */
-function sayWhatIsNotSeen(own: OwnNamespaces, log: Log): void {
+/** Rules of the policy that name what is not seen hold of nobody; those that deny then let in whom they are to keep out. */
+function sayWhatIsNotSeen(own: OwnNamespaces, policy: Policy, log: Log): void {
   if (own.pid) {
     log.warn(
       'in a pid namespace of its own: of processes outside of it only uid, gid and groups are known, not pid, name, cgroup, unit and container (podman run --pid=host shows them)',
@@ -152,6 +153,13 @@ function sayWhatIsNotSeen(own: OwnNamespaces, log: Log): void {
   if (own.cgroup) {
     log.warn(
       'in a cgroup namespace of its own: of processes outside of it unit and container are not known (podman run --cgroupns=host shows them)',
+    );
+  }
+  if (!own.pid && !own.cgroup) return;
+  for (const rule of policy.rules.filter(deniesByCgroup)) {
+    log.error(
+      { rule: describeRule(rule) },
+      'this rule keeps out nobody whom the daemon cannot see',
     );
   }
 }

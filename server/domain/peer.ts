@@ -33,12 +33,14 @@ export interface Peer {
  * two processes that are not visible only pidfs can say that they are one.
  */
 export function isSameProcess(a: Peer, b: Peer): boolean {
-  const isNamed = a.pid !== 0 || a.pidfsInode !== 0;
-  return isNamed && isSamePid(a, b) && a.uid === b.uid;
+  return isSamePid(a, b) && a.uid === b.uid;
 }
 
+/** Where only one of them has an inode, since an earlier version of the daemon did not ask, the pid and start time decide. */
 function isSamePid(a: Peer, b: Peer): boolean {
-  return a.pid === b.pid && a.startTime === b.startTime && a.pidfsInode === b.pidfsInode;
+  if (a.pid !== b.pid || a.startTime !== b.startTime) return false;
+  const hasBoth = a.pidfsInode !== 0 && b.pidfsInode !== 0;
+  return hasBoth ? a.pidfsInode === b.pidfsInode : a.pid !== 0;
 }
 
 /** Whether the kernel says the same of both, of what it fixed when the peer connected. */

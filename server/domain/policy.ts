@@ -148,6 +148,13 @@ export function describeRule({ name, source }: Rule): string {
   return `${name} (${source})`;
 }
 
+/** Whether it keeps out those whose cgroup, or what that attests, it names. */
+export function deniesByCgroup({ rights, criteria }: Rule): boolean {
+  return (
+    rights === null && criteria.some(({ key }) => ['cgroup', 'unit', 'container'].includes(key))
+  );
+}
+
 /**
  * A container's limits hold for a peer in none by its user. Who may be in one that is not attested is not the user itself,
  * and shares no account with it; nor does anybody with an administrator.

@@ -19,11 +19,11 @@ export function identifyBy(addon: Pick<NativeAddon, 'pollNow'>, proc = '/proc'):
   return ({ pid, uid, gid, groups, pidfsInode, pidfd }) => {
     try {
       const attested = { pid, uid, gid, groups, pidfsInode };
-      if (pid === 0) return { ...attested, ...INVISIBLE };
-      const read = readProcess(proc, pid);
+      const read = pid === 0 ? INVISIBLE : readProcess(proc, pid);
       const isGone = pidfd !== null && addon.pollNow(pidfd, Poll.IN) !== 0;
       if (read === null || isGone) {
-        throw new DomainError('unauthenticated', `the process with pid ${pid} has ended`);
+        const which = pid === 0 ? 'that connected' : `with pid ${pid}`;
+        throw new DomainError('unauthenticated', `the process ${which} has ended`);
       }
       return { ...attested, ...read };
     } finally {

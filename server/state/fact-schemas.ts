@@ -36,7 +36,8 @@ const text = v.string();
 const peer: Schema<Peer> = v.strictObject({
   pid: count,
   startTime: count,
-  pidfsInode: count,
+  // A file of a version that did not ask.
+  pidfsInode: v.optional(count, 0),
   uid: count,
   gid: count,
   groups: v.array(count),

@@ -6,7 +6,8 @@
 import type { Fd, FdPlane, NativeAddon } from '../../native';
 import type { Broker } from '../domain/broker';
 import type { BufferFact, SessionFact } from '../domain/facts';
-import { isSameAttested } from '../domain/peer';
+import type { SessionId } from '../domain/ids';
+import { isSameAttested, type Peer } from '../domain/peer';
 import type { Memory } from '../domain/ports';
 import { resumeMemory } from '../heaps/kept-memory';
 import type { KernelMemory } from '../heaps/kernel-memory';
@@ -52,9 +53,10 @@ class Resumption {
 
   run(files: KeptFiles): void {
     const { broker, plane, keeper, log } = this.ports;
-    const living = files.sessions.filter(
-      (fact) => this.resumeConnection(fact) && this.resumeToken(fact, files.tokenDigests),
-    );
+    const living = files.sessions.filter((fact) => {
+      const peer = this.resumeConnection(fact);
+      return peer !== null && this.resumeToken(fact.id, peer, files.tokenDigests);
+    });
     const buffers = files.buffers.flatMap((fact) => {
       const memory = this.resumeBuffer(fact);
       return memory === null ? [] : [{ fact, memory }];
@@ -71,21 +73,21 @@ class Resumption {
     log.info({ sessions: living.length, buffers: buffers.length }, 'taken over after a restart');
   }
 
-  /** The client's connection, if the same process is at its other end. A session that is not resumed is to be closed. */
-  private resumeConnection(fact: SessionFact): boolean {
+  /** Who is at the other end of the client's connection, if that is the same process. A session that is not resumed is to be closed. */
+  private resumeConnection(fact: SessionFact): Peer | null {
     const { plane, identify, log } = this.ports;
     const socket = this.take(nameOf.session(fact.id));
-    if (socket === null) return false;
+    if (socket === null) return null;
     try {
       const peer = identify(plane.resume(fact.id, socket));
-      if (isSameAttested(peer, fact.peer)) return true;
+      if (isSameAttested(peer, fact.peer)) return peer;
       plane.dismiss(fact.id, UNAUTHENTICATED, 'this connection is not that of the session');
       log.error({ session: fact.id, peer, kept: fact.peer }, 'a connection is of another process');
     } catch (error) {
       plane.dismiss(fact.id, UNAUTHENTICATED, describeError(error));
       log.info({ session: fact.id, why: describeError(error) }, 'a session has not come back');
     }
-    return false;
+    return null;
   }
 
   private resumeBuffer(fact: BufferFact): Memory | null {
@@ -104,7 +106,7 @@ class Resumption {
   }
 
   /** Without it the client could do nothing with its session: it is to open another one. */
-  private resumeToken({ id, peer }: SessionFact, digests: KeptFiles['tokenDigests']): boolean {
+  private resumeToken(id: SessionId, peer: Peer, digests: KeptFiles['tokenDigests']): boolean {
     const { tokens, plane, log } = this.ports;
     const digest = digests.get(id);
     if (digest === undefined) {

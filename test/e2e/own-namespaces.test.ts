@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { release } from 'node:os';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CONTROL_SOCKET_NAME } from '../../proto';
 import { ClientProcess } from './client-process';
@@ -74,5 +75,17 @@ describeAsRoot('a daemon in a container, whose clients are outside', () => {
     await expect(other.tell('open', { name: 'of-a-mortal' })).rejects.toMatchObject({
       code: 'NOT_FOUND',
     });
+  });
+
+  test('tells of each rule of its policy that is to keep out whom it cannot see', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'dmabufd-policy-'));
+    const file = join(directory, 'policy.yaml');
+    const rule = '{ name: jail, match: { container: "*" }, deny: true }';
+    writeFileSync(file, `version: 1\nrules:\n  - ${rule}\ndefault: { allow: {} }\n`, { mode: 0o644 });
+    await using guarded = await DaemonProcess.startBy(CONTAINED, 0, '--policy', file);
+    rmSync(directory, { recursive: true });
+    expect(guarded.log).toMatch(
+      /"level":50.*jail \(.*policy\.yaml:3\).*keeps out nobody whom the daemon cannot see/,
+    );
   });
 });

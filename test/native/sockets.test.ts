@@ -273,6 +273,14 @@ describe('the watch on an fd', () => {
   });
 });
 
+const LOCK_FOR_READING = `
+import fcntl, sys, time
+file = open(sys.argv[1])
+fcntl.lockf(file, fcntl.LOCK_SH)
+print("locked", flush=True)
+time.sleep(600)
+`;
+
 describe('a locked file', () => {
   expectNoFdLeak();
 
@@ -289,6 +297,25 @@ describe('a locked file', () => {
     await closed;
     const { fd, holderPid } = addon.lockFile(directory.join('lock'));
     expect(holderPid).toBeNull();
+    fd?.close();
+  });
+
+  it('is nobody’s for as long as it is only locked for reading, which who may not write it can', async () => {
+    using directory = new Directory();
+    const path = directory.join('lock');
+    addon.lockFile(path).fd?.close();
+    const reader = spawn('python3', ['-c', LOCK_FOR_READING, path]);
+    await once(reader.stdout, 'data');
+    const { fd, holderPid } = addon.lockFile(path);
+    expect(holderPid).toBeNull();
+    // And it is ours now, for the next one.
+    const rival = spawn(process.execPath, [join(PROCESSES, 'hold-lock.js'), path]);
+    expect(String((await once(rival.stdout, 'data'))[0])).toBe(`held by ${process.pid}\n`);
+    for (const child of [reader, rival]) {
+      const closed = once(child, 'close');
+      child.kill('SIGKILL');
+      await closed;
+    }
     fd?.close();
   });
 

@@ -55,11 +55,12 @@ UniqueFd peer_pidfd(int socket, pid_t pid) {
 // Before pidfs all pidfds share one anonymous inode. Where inodes have 32 bits (a 32-bit kernel) they are used again: there is none then.
 uint64_t pidfs_inode(int pidfd) {
   constexpr auto kPidfsMagic = 0x50494446;  // PID_FS_MAGIC, linux/magic.h
+  constexpr uint64_t kMaxSafeInteger = (uint64_t{1} << 53) - 1;  // JavaScript's: beyond, two inodes could be one number
   struct statfs filesystem {};
   struct stat file {};
   if (sizeof(long) < 8 || pidfd < 0 || ::fstatfs(pidfd, &filesystem) != 0 || filesystem.f_type != kPidfsMagic) return 0;
   check(::fstat(pidfd, &file), "fstat of a pidfd");
-  return file.st_ino;
+  return file.st_ino <= kMaxSafeInteger ? file.st_ino : 0;
 }
 
 }  // namespace

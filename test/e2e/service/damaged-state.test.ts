@@ -123,6 +123,20 @@ describe('what the daemon kept, and is damaged, costs the least possible:', () =
       'a connection is of another process',
       ['reader: disconnected', 'reader: lost shared'],
     ],
+    [
+      'a session that would be of a process with another inode',
+      saying(`session-${READER}`, (fact) =>
+        fact.replace(/"pidfsInode":[1-9]\d*/, '"pidfsInode":9007199254740991'),
+      ),
+      'a connection is of another process',
+      ['reader: disconnected', 'reader: lost shared'],
+    ],
+    [
+      'nothing: a session of a version that did not ask for inodes',
+      saying(`session-${READER}`, (fact) => fact.replace(/"pidfsInode":\d+,/, '')),
+      'taken over after a restart',
+      [],
+    ],
     ['a grant', flipped('grant-1'), 'grant-1', []],
     [
       'a file that nobody knows',
