@@ -81,7 +81,9 @@ describeAsRoot('a daemon in a container, whose clients are outside', () => {
     const directory = mkdtempSync(join(tmpdir(), 'dmabufd-policy-'));
     const file = join(directory, 'policy.yaml');
     const rule = '{ name: jail, match: { container: "*" }, deny: true }';
-    writeFileSync(file, `version: 1\nrules:\n  - ${rule}\ndefault: { allow: {} }\n`, { mode: 0o644 });
+    writeFileSync(file, `version: 1\nrules:\n  - ${rule}\ndefault: { allow: {} }\n`, {
+      mode: 0o644,
+    });
     await using guarded = await DaemonProcess.startBy(CONTAINED, 0, '--policy', file);
     rmSync(directory, { recursive: true });
     expect(guarded.log).toMatch(

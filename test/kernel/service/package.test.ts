@@ -31,7 +31,7 @@ function systemFiles(): string[] {
 }
 
 /** At random moments, so that each run finds others. A hundred are for a day with time: it is an emulated machine. */
-const RESTARTS = Number(process.env['DMABUFD_TEST_RESTARTS'] ?? 8);
+const RESTARTS = Number(process.env['DMABUFD_TEST_RESTARTS'] ?? 4);
 const SEED = Number(process.env['DMABUFD_TEST_SEED'] ?? Date.now() % 2 ** 31);
 
 /** The same package as a later version. */
