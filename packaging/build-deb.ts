@@ -177,6 +177,9 @@ function addDocuments(tree: Tree): void {
     const text = readFileSync(join(PROJECT, 'docs', 'man', page));
     tree.write(`usr/share/man/man${section}/${page}.gz`, gzipSync(text, { level: 9 }));
   }
+  for (const name of readdirSync(join(PROJECT, 'docs')).filter((file) => file.endsWith('.md'))) {
+    tree.copy(`docs/${name}`, `usr/share/doc/dmabufd/${name}`);
+  }
   tree.copy('LICENSE', 'usr/share/doc/dmabufd/copyright');
 }
 

@@ -208,7 +208,7 @@ function meetServiceManager(config: Config, log: Log): Service {
   const continuity = openContinuity({ manager, fdStoreCapacity, stateDirectory, names, log });
   if (continuity.kept === null) {
     for (const [name, fds] of stored) {
-      log.warn({ name }, 'the service manager handed over an fd that nobody asked for');
+      log.warn({ fdName: name }, 'the service manager handed over an fd that nobody asked for');
       for (const fd of fds) void addon.closeFd(fd);
     }
   }

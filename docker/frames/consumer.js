@@ -34,5 +34,6 @@ process.once('SIGTERM', () => process.exit());
 const [, , name = 'cam', wanted = 'Infinity'] = process.argv;
 main(name, Number(wanted)).catch((error) => {
   console.error(String(error));
-  process.exitCode = 1;
+  // The session would keep it running. It is to be started anew.
+  process.exit(1);
 });

@@ -29,5 +29,6 @@ async function main(name) {
 process.once('SIGTERM', () => process.exit());
 main(process.argv[2] ?? 'cam').catch((error) => {
   console.error(String(error));
-  process.exitCode = 1;
+  // The session would keep it running. It is to be started anew.
+  process.exit(1);
 });

@@ -127,7 +127,10 @@ class Resumption {
 
   private dropOthers(): void {
     for (const [name, fds] of this.stored) {
-      this.ports.log.warn({ name }, 'the service manager kept an fd that is of no use any more');
+      this.ports.log.warn(
+        { fdName: name },
+        'the service manager kept an fd that is of no use any more',
+      );
       for (const fd of fds) void this.ports.addon.closeFd(fd);
       void this.ports.store.remove(name);
     }

@@ -43,13 +43,13 @@ export class FdStore {
   put(name: string, fd: Fd): boolean {
     if (this.names.size >= this.capacity) {
       const { capacity } = this;
-      this.log.error({ name, capacity }, 'the fd store is full: a restart would lose this');
+      this.log.error({ fdName: name, capacity }, 'the fd store is full: a restart would lose this');
       return false;
     }
     try {
       this.untold.set(name, { fd: fd.duplicate(), onTold: [] });
     } catch (err) {
-      this.log.error({ name, err }, 'a restart would lose this');
+      this.log.error({ fdName: name, err }, 'a restart would lose this');
       return false;
     }
     this.names.add(name);

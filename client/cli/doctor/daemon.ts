@@ -1,12 +1,16 @@
 /**
  * Whether the daemon can be reached, and what it has to give.
  */
+import { existsSync } from 'node:fs';
 import type { CallOptions } from '../../call-limits';
 import type { DaemonStatus } from '../../descriptions';
 import { DmabufdError } from '../../errors';
 import type { Inspector } from '../../inspector';
 import { whatIsNotSeen } from '../descriptions';
 import { bad, type Finding, good, missing } from './finding';
+
+const UNIT = '/usr/lib/systemd/system/dmabufd.service';
+const SERVICE_DIRECTORY = '/run/dmabufd';
 
 /** Looks at the daemon of a runtime directory. */
 export async function examineDaemon(inspector: Inspector, call: CallOptions): Promise<Finding[]> {
@@ -20,9 +24,17 @@ export async function examineDaemon(inspector: Inspector, call: CallOptions): Pr
     const advice =
       error.code === 'PERMISSION_DENIED'
         ? 'join the group that its sockets belong to'
-        : `start it: dmabufd --runtime-dir ${directory}; or name another with --runtime-dir`;
+        : `start it: ${startOf(directory)}; or name another with --runtime-dir`;
     return [bad('daemon', `cannot be reached in ${directory}: ${error.message}`, advice)];
   }
+}
+
+/** Where it is a service, one that is started by hand would be another beside it, without what a restart keeps. */
+function startOf(directory: string): string {
+  const isService = existsSync(UNIT) && directory === SERVICE_DIRECTORY;
+  return isService
+    ? 'systemctl start dmabufd.socket (journalctl --unit=dmabufd says why it is not running)'
+    : `dmabufd --runtime-dir ${directory}`;
 }
 
 /** In a container the daemon may not see who its clients are. */
