@@ -13,6 +13,3 @@ export const SLOWNESS = 20;
 
 /** Where the Debian package is built for the VM to install. */
 export const PACKAGE_DIRECTORY = join(projectRoot, 'dist', 'test', 'kernel', 'package');
-
-/** Where the container images are built, a store of Podman's that the VM's Podman reads. */
-export const IMAGES_DIRECTORY = join(projectRoot, 'dist', 'images');

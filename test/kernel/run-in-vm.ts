@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Counts, NO_TESTS, projectRoot, readCounts } from '../jest-run';
-import { buildImages } from './images';
 import { PACKAGE_DIRECTORY, PROGRAMS_DIRECTORY, REPORT_NAME, SLOWNESS } from './in-vm-settings';
 import { runInVm } from './vm/boot';
 import type { VmFiles } from './vm/provision';
@@ -35,7 +34,7 @@ export async function runServiceTests(
   systemDir: string,
   say: Say,
 ): Promise<Counts> {
-  await buildImages(await buildPackage(), files.cacheDir, say);
+  await buildPackage();
   say('service tests: booting a Debian 13 system with systemd in QEMU');
   return runTests('service tests', files, [NODE_OF_THE_SYSTEM, 'service'], say, systemDir);
 }
@@ -55,13 +54,10 @@ async function compilePrograms(): Promise<void> {
   }
 }
 
-/** Its file. */
-async function buildPackage(): Promise<string> {
+async function buildPackage(): Promise<void> {
   await rm(PACKAGE_DIRECTORY, { recursive: true, force: true });
   const build = join(projectRoot, 'dist', 'packaging', 'build-deb.js');
-  const args = [build, '--out', PACKAGE_DIRECTORY];
-  const { stdout } = await promisify(execFile)(process.execPath, args);
-  return stdout.trim();
+  await promisify(execFile)(process.execPath, [build, '--out', PACKAGE_DIRECTORY]);
 }
 
 async function runTests(

@@ -1,11 +1,7 @@
-/**
- * Podman of the VM's system. Its own containers are on a tmpfs, since a file system that already is an overlay carries no other;
- * the images that the host has built are read where they are.
- */
+/** Podman of the VM's system. Its containers are on a tmpfs, since a file system that already is an overlay carries no other. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../../e2e/slowness';
-import { IMAGES_DIRECTORY } from '../in-vm-settings';
 import { type Ran, shell, tryShell } from './shell';
 
 const PLACE = '/run/podman-of-tests';
@@ -21,8 +17,6 @@ export function withPodman(): void {
 driver = "overlay"
 graphroot = "${PLACE}/graph"
 runroot = "${PLACE}/run"
-[storage.options]
-additionalimagestores = ["${IMAGES_DIRECTORY}"]
 `,
     );
     // containers-storage.conf(5). Whatever is started from here has it.
@@ -45,11 +39,16 @@ export class Container implements Disposable {
   }
 
   get id(): string {
-    return inspect(this.name, '{{.Id}}');
+    return shell(`podman inspect --format='{{.Id}}' ${this.name}`);
   }
 
-  says(text: string): Promise<void> {
-    return saysOf(this.name, text);
+  async says(text: string): Promise<void> {
+    await eventually(`${this.name} says ${text}`, async () => {
+      if (tryShell(`podman logs ${this.name}`).output.includes(text)) return true;
+      // A look costs seconds of an emulated machine, which those that are looked at need.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      return undefined;
+    });
   }
 
   /** The exit code that it ends with. */
@@ -64,18 +63,4 @@ export class Container implements Disposable {
   [Symbol.dispose](): void {
     tryShell(`podman rm --force --time=0 ${this.name}`);
   }
-}
-
-/** A field of podman-inspect(1). */
-export function inspect(name: string, format: string): string {
-  return shell(`podman inspect --format='${format}' ${name}`);
-}
-
-export async function saysOf(name: string, text: string): Promise<void> {
-  await eventually(`${name} says ${text}`, async () => {
-    if (tryShell(`podman logs ${name}`).output.includes(text)) return true;
-    // A look costs seconds of an emulated machine, which those that are looked at need.
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    return undefined;
-  });
 }

@@ -22,7 +22,6 @@ const PACKAGES = [
   'podman',
   'crun',
   'netavark',
-  'podman-compose',
 ];
 const TIMEOUT_MS = 15 * 60_000;
 
@@ -36,7 +35,7 @@ export async function findOrMakeSystem(
   return cachedEntry(cacheDir, `debian-13-system-${key}`, async (aside) => {
     const mmdebstrap = await findOrInstallMmdebstrap(onProgress, signal);
     const root = join(aside, 'root');
-    onProgress(`making a Debian 13 system of ${PACKAGES.join(', ')} (about 430 MB)`);
+    onProgress(`making a Debian 13 system of ${PACKAGES.join(', ')} (about 420 MB)`);
     await makeDebian(mmdebstrap, PACKAGES, root, signal);
     return root;
   });
