@@ -20,17 +20,19 @@ bool is_still_at(const UniqueFd& fd, const std::string& path) {
 
 // The lock that keeps ours out; F_UNLCK if ours was taken.
 struct flock try_lock(const UniqueFd& fd) {
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  if (::fcntl(fd.get(), F_SETLK, &lock) == 0) {
-    lock.l_type = F_UNLCK;
-    return lock;
+  for (;;) {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    if (::fcntl(fd.get(), F_SETLK, &lock) == 0) {
+      lock.l_type = F_UNLCK;
+      return lock;
+    }
+    if (errno != EACCES && errno != EAGAIN) throw SystemError(errno, "fcntl(F_SETLK)");
+    check(::fcntl(fd.get(), F_GETLK, &lock), "fcntl(F_GETLK)");
+    if (lock.l_type != F_UNLCK) return lock;
+    // It was let go between the two calls.
   }
-  if (errno != EACCES && errno != EAGAIN) throw SystemError(errno, "fcntl(F_SETLK)");
-  check(::fcntl(fd.get(), F_GETLK, &lock), "fcntl(F_GETLK)");
-  // It was let go between the two calls.
-  return lock.l_type == F_UNLCK ? try_lock(fd) : lock;
 }
 
 }  // namespace
