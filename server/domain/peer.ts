@@ -36,7 +36,7 @@ export function isSameProcess(a: Peer, b: Peer): boolean {
   return isSamePid(a, b) && a.uid === b.uid;
 }
 
-/** Where only one of them has an inode, since an earlier version of the daemon did not ask, the pid and start time decide. */
+/** Where not both have an inode, of an older kernel or noted by an earlier version of the daemon, the pid and start time decide. */
 function isSamePid(a: Peer, b: Peer): boolean {
   if (a.pid !== b.pid || a.startTime !== b.startTime) return false;
   const hasBoth = a.pidfsInode !== 0 && b.pidfsInode !== 0;

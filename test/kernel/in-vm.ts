@@ -2,9 +2,10 @@
  * The VM's side of the kernel tests, and of the service tests. Of the former the order matters: the last of them shows that
  * nothing of all that came before is left in the kernel.
  */
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { add, type Counts, runJest } from '../jest-run';
+import { add, type Counts, projectRoot, runJest } from '../jest-run';
 import { REPORT_NAME } from './in-vm-settings';
 
 /**
@@ -32,6 +33,8 @@ async function runKernelSuite(): Promise<Counts> {
   const files = Object.entries(OF_THE_KERNEL).flatMap(([folder, names]) =>
     names.map((name) => `${folder}/${name}.test.js`),
   );
+  const missing = files.filter((file) => !existsSync(join(projectRoot, 'dist', 'test', file)));
+  if (missing.length > 0) throw new Error(`there is no ${missing.join(', ')}`);
   counts = add(counts, await runJest(files, ['--maxWorkers=2']));
   return add(counts, await runJest(['kernel/afterwards'], ['--runInBand']));
 }

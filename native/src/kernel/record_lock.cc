@@ -18,21 +18,25 @@ bool is_still_at(const UniqueFd& fd, const std::string& path) {
   return ::lstat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-// The lock that keeps ours out; F_UNLCK if ours was taken.
-struct flock try_lock(const UniqueFd& fd) {
-  for (;;) {
-    struct flock lock {};
-    lock.l_type = F_WRLCK;
-    lock.l_whence = SEEK_SET;
-    if (::fcntl(fd.get(), F_SETLK, &lock) == 0) {
-      lock.l_type = F_UNLCK;
-      return lock;
-    }
-    if (errno != EACCES && errno != EAGAIN) throw SystemError(errno, "fcntl(F_SETLK)");
-    check(::fcntl(fd.get(), F_GETLK, &lock), "fcntl(F_GETLK)");
-    if (lock.l_type != F_UNLCK) return lock;
-    // It was let go between the two calls.
-  }
+struct flock whole_file_for_writing() {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+bool take(const UniqueFd& fd) {
+  struct flock lock = whole_file_for_writing();
+  if (::fcntl(fd.get(), F_SETLK, &lock) == 0) return true;
+  if (errno != EACCES && errno != EAGAIN) throw SystemError(errno, "fcntl(F_SETLK)");
+  return false;
+}
+
+// What keeps ours out; of type F_UNLCK if that was let go meanwhile.
+struct flock conflict(const UniqueFd& fd) {
+  struct flock lock = whole_file_for_writing();
+  check(::fcntl(fd.get(), F_GETLK, &lock), "fcntl(F_GETLK)");
+  return lock;
 }
 
 }  // namespace
@@ -42,12 +46,15 @@ LockOutcome lock_file(const std::string& path) {
     UniqueFd fd(check(
         retry_interrupted([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600); }),
         "open"));
-    const struct flock other = try_lock(fd);
+    if (take(fd)) {
+      if (is_still_at(fd, path)) return {std::move(fd), 0};
+      continue;
+    }
+    const struct flock other = conflict(fd);
     if (other.l_type == F_WRLCK) return {UniqueFd(), other.l_pid < 0 ? 0 : other.l_pid};
-    const bool is_current = is_still_at(fd, path);
-    if (other.l_type == F_UNLCK && is_current) return {std::move(fd), 0};
     // A reader cannot be one of us: it may be whoever has the directory read-only, and is to keep nobody out.
-    if (is_current) check(::unlink(path.c_str()), "unlink");
+    const bool is_readers = other.l_type == F_RDLCK && is_still_at(fd, path);
+    if (is_readers && ::unlink(path.c_str()) != 0 && errno != ENOENT) throw SystemError(errno, "unlink");
   }
   throw SystemError(EBUSY, "fcntl(F_SETLK)");
 }

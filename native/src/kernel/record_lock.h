@@ -13,8 +13,9 @@ struct LockOutcome {
   int holder_pid;  // that process; 0 if it is not visible from this pid namespace
 };
 
-// Only a lock for writing counts, which takes the right to write: where others hold one for reading, the file is made anew.
-// Throws EBUSY if that goes on and on. Closing any other fd of the same file in this process would drop the lock (fcntl(2)), so open it nowhere else.
+// Only a lock for writing counts, which takes the right to write: where others hold one for reading, the file is made anew. Throws EBUSY
+// if that goes on and on. Closing any other fd of the same file in this process would drop the lock (fcntl(2)), so open it nowhere
+// else.
 LockOutcome lock_file(const std::string& path);
 
 }  // namespace dmabufd

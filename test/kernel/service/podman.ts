@@ -23,7 +23,7 @@ runroot = "${PLACE}/run"
     process.env['CONTAINERS_STORAGE_CONF'] = file;
   });
   afterAll(() => {
-    tryShell('podman rm --all --force --time=0; podman volume prune --force');
+    tryShell('podman rm --all --force --time=0');
     rmSync(PLACE, { recursive: true, force: true });
   });
 }
@@ -49,11 +49,6 @@ export class Container implements Disposable {
       await new Promise((resolve) => setTimeout(resolve, 1000));
       return undefined;
     });
-  }
-
-  /** The exit code that it ends with. */
-  ended(): number {
-    return Number(shell(`podman wait ${this.name}`));
   }
 
   run(command: string): Ran {

@@ -36,39 +36,29 @@ export async function findOrMakeSystem(
     const mmdebstrap = await findOrInstallMmdebstrap(onProgress, signal);
     const root = join(aside, 'root');
     onProgress(`making a Debian 13 system of ${PACKAGES.join(', ')} (about 420 MB)`);
-    await makeDebian(mmdebstrap, PACKAGES, root, signal);
+    await runTool(
+      mmdebstrap,
+      [
+        '--mode=root',
+        '--variant=minbase',
+        `--include=${PACKAGES.join()}`,
+        '--aptopt=Acquire::Languages "none"',
+        SUITE,
+        root,
+        `deb ${await debianMirror(signal)} ${SUITE} main`,
+      ],
+      { timeoutMs: TIMEOUT_MS, signal, lastLines: 10 },
+    );
     return root;
   });
 }
 
-/** A Debian 13 of what is essential and some packages, without what they recommend: a directory, or an archive by its name's end. */
-export async function makeDebian(
-  mmdebstrap: string,
-  packages: readonly string[],
-  target: string,
-  signal?: AbortSignal,
-): Promise<void> {
-  await runTool(
-    mmdebstrap,
-    [
-      '--mode=root',
-      '--variant=minbase',
-      `--include=${packages.join()}`,
-      '--aptopt=Acquire::Languages "none"',
-      SUITE,
-      target,
-      `deb ${await debianMirror(signal)} ${SUITE} main`,
-    ],
-    { timeoutMs: TIMEOUT_MS, signal, lastLines: 10 },
-  );
-}
-
-export async function findOrInstallMmdebstrap(
+async function findOrInstallMmdebstrap(
   onProgress: (message: string) => void,
   signal?: AbortSignal,
 ): Promise<string> {
   if (!mayInstallPackages()) {
-    throw new Error('a Debian system can only be made by root, on Debian');
+    throw new Error('the VM’s Debian system can only be made by root, on Debian');
   }
   if (findProgram('mmdebstrap') === undefined) {
     onProgress('installing mmdebstrap');
