@@ -89,7 +89,7 @@ export class CpuAccess {
   private readonly arbiter = new Arbiter<Attempt>();
   /** At most one access or wait for each session. */
   private readonly attempts = new Map<SessionId, Attempt>();
-  /** Given up while the kernel was busy with them. */
+  /** No longer the session's, but the kernel is still busy with them: given up during START, or ending. At most one for each session. */
   private readonly leaving = new Map<SessionId, Attempt>();
   private onUnused: (() => void) | null = null;
 
@@ -144,7 +144,7 @@ export class CpuAccess {
   async end(sessionId: SessionId): Promise<void> {
     const attempt = this.attempts.get(sessionId);
     const leaving = this.leaving.get(sessionId);
-    if (attempt === undefined && leaving !== undefined) return leaving.over;
+    if (attempt === undefined && leaving?.abandoned) return leaving.over;
     if (attempt?.stage !== 'open') {
       const state = attempt === undefined ? 'has no access' : 'still waits for its access';
       throw new DomainError(
@@ -205,13 +205,15 @@ export class CpuAccess {
 
   /** From the queue to an open access. Whatever happens on the way, what was taken is given back. */
   private async run(attempt: Attempt): Promise<void> {
+    await new Promise<void>((resolve) => {
+      attempt.turn = this.arbiter.enter(attempt, writes(attempt.mode), resolve);
+    });
+    // One at a time of a session: what is kept of it is one record, and whoever begins and gives up again and again
+    // keeps the kernel no busier than anybody else.
+    await this.leaving.get(attempt.accessor.id)?.over;
+    // Its books were closed when it left the queue.
+    if (attempt.abandoned) return;
     try {
-      // One at a time of a session: whoever begins and gives up again and again keeps the kernel no busier than anybody else.
-      await this.leaving.get(attempt.accessor.id)?.over;
-      if (attempt.abandoned) throw abortReason(attempt.abort.signal);
-      await new Promise<void>((resolve) => {
-        attempt.turn = this.arbiter.enter(attempt, writes(attempt.mode), resolve);
-      });
       while (!(await this.start(attempt)));
     } catch (error) {
       this.context.tally.waiting -= 1;
@@ -268,6 +270,7 @@ export class CpuAccess {
   private async finish(attempt: Attempt): Promise<void> {
     const wasOpen = attempt.stage === 'open';
     attempt.stage = 'ending';
+    this.leaving.set(attempt.accessor.id, attempt);
     try {
       await this.memory.endCpuAccess(attempt.mode);
     } catch (error) {
@@ -302,8 +305,8 @@ export class CpuAccess {
     this.forget(attempt);
     if (attempt.stage === 'start') this.leaving.set(attempt.accessor.id, attempt);
     attempt.abort.abort(reason);
-    // A waiter leaves the queue at once. Its run() never hears of a turn, so the books are closed here.
-    if (attempt.turn?.state !== 'waiting') return;
+    // Whom the kernel does not know yet leaves the queue at once, and the books are closed here.
+    if (attempt.stage !== 'queue') return;
     this.context.tally.waiting -= 1;
     this.leave(attempt);
   }
@@ -343,6 +346,8 @@ export class CpuAccess {
   private obstacle(attempt: Attempt): string {
     if (attempt.stage === 'fences') return this.fences.describe(attempt.mode);
     if (attempt.stage === 'start') return 'the kernel (DMA_BUF_IOCTL_SYNC START has not returned)';
+    if (attempt.turn?.state === 'held')
+      return 'the kernel (the access that this session had before has not ended)';
     for (const { owner } of this.arbiter.turns()) {
       if (owner === attempt) break;
       // Readers are in nobody's way but a writer's.

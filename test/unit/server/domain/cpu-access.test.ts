@@ -200,6 +200,66 @@ describe('a CPU access', () => {
     expect(shared.memory.log).toEqual(['START read', 'END read', 'START read']);
   });
 
+  test('that is begun anew while the kernel is busy with the one given up before has its place in the queue all the same', async () => {
+    const shared = await Shared.make();
+    const { buffers } = shared.bench.broker;
+    shared.bench.kernel.isStalled = true;
+    const givenUp = new AbortController();
+    const first = outcome(() =>
+      buffers.beginCpuAccess(shared.first, shared.id, 'read', givenUp.signal),
+    );
+    await settle();
+    givenUp.abort();
+    expect(await first).toBe('cancelled');
+    const again = buffers.beginCpuAccess(shared.first, shared.id, 'read', NEVER);
+    const writer = shared.begin(shared.second);
+    await settle();
+    shared.bench.kernel.resume();
+    await again;
+    expect(shared.memory.log).toEqual(['START read', 'END read', 'START read']);
+    await shared.end(shared.first);
+    await writer;
+  });
+
+  test('that is begun before the END of the one before has returned is taken over by the next process', async () => {
+    const shared = await Shared.make();
+    const { buffers } = shared.bench.broker;
+    await buffers.beginCpuAccess(shared.first, shared.id, 'read', NEVER);
+    shared.bench.kernel.isStalled = true;
+    const ended = shared.end(shared.first);
+    const again = buffers.beginCpuAccess(shared.first, shared.id, 'read', NEVER);
+    await settle();
+    shared.bench.kernel.resume();
+    await Promise.all([ended, again]);
+    shared.bench.restart();
+    await settle();
+    await shared.bench.broker.buffers.endCpuAccess(shared.first, shared.id);
+    expect(shared.memory.log).toEqual(['START read', 'END read', 'START read', 'END read']);
+  });
+
+  test('that waits for the one given up before says so', async () => {
+    const shared = await Shared.make();
+    const { buffers } = shared.bench.broker;
+    shared.bench.kernel.isStalled = true;
+    const giveUp = async (reason?: DomainError) => {
+      const call = new AbortController();
+      const begun = refusal(() =>
+        buffers.beginCpuAccess(shared.first, shared.id, 'read', call.signal),
+      );
+      await settle();
+      call.abort(reason);
+      return begun;
+    };
+    await giveUp();
+    expect(
+      await giveUp(new DomainError('deadline-exceeded', 'the deadline was reached')),
+    ).toContain('the kernel (the access that this session had before has not ended)');
+    shared.bench.kernel.resume();
+    await settle();
+    expect(shared.memory.log).toEqual(['START read', 'END read']);
+    expect(shared.bench.broker.totals()).toMatchObject({ cpuAccesses: 0, waiters: 0 });
+  });
+
   test('whose START fails owes nothing and frees its turn', async () => {
     const shared = await Shared.make();
     shared.memory.failNextStart = new DomainError('failed-precondition', 'EIO');
