@@ -29,6 +29,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
+import { type Bundled, bundle } from './bundle';
 
 const PROJECT = resolve(__dirname, '..', '..');
 const APP = 'usr/lib/dmabufd';
@@ -39,11 +40,12 @@ const ARCHITECTURES = {
 } as const;
 type Architecture = keyof typeof ARCHITECTURES;
 const ADDON = 'native/build/Release/dmabufd.node';
-const FOLDERS = ['client', 'native', 'proto', 'server'];
-/** Of the modules: what no program loads. */
-const NOT_LOADED =
-  /\.(d\.[cm]?ts|[cm]?ts|map|md|markdown|flow|proto\.bak)$|^(LICENSE|license|CHANGELOG|\.npmignore)$/;
-const NOT_NEEDED = ['@types', 'node-addon-api', '.bin', '.package-lock.json'];
+/** Proto files that these modules read from '../../proto' of where they are, which for a bundle in dist/server is the same as ours. */
+const SERVICES_OF_MODULES = [
+  ['grpc-health-check', 'proto/health/v1/health.proto'],
+  ['@grpc/reflection', 'build/proto/grpc/reflection/v1/reflection.proto'],
+  ['@grpc/reflection', 'build/proto/grpc/reflection/v1alpha/reflection.proto'],
+] as const;
 
 const HELP = `usage: npm run deb [-- --out DIRECTORY] [--arch amd64|arm64]
 
@@ -97,27 +99,17 @@ function filesBelow(directory: string): string[] {
   });
 }
 
-function addProgram(tree: Tree, architecture: Architecture): void {
-  for (const folder of FOLDERS) {
-    cpSync(join(PROJECT, 'dist', folder), tree.join(`${APP}/dist/${folder}`), {
-      recursive: true,
-      filter: (path) => !NOT_LOADED.test(path),
-    });
+async function addProgram(tree: Tree, architecture: Architecture): Promise<readonly Bundled[]> {
+  const bundled = await bundle(join(PROJECT, 'dist'), tree.join(`${APP}/dist`));
+  for (const path of filesBelow(join(PROJECT, 'proto'))) {
+    const file = relative(PROJECT, path);
+    if (file.endsWith('.proto')) tree.copy(file, join(APP, file));
   }
-  cpSync(join(PROJECT, 'proto'), tree.join(`${APP}/proto`), {
-    recursive: true,
-    filter: (path) => statSync(path).isDirectory() || path.endsWith('.proto'),
-  });
+  for (const [module, file] of SERVICES_OF_MODULES) {
+    tree.copy(join('node_modules', module, file), join(APP, file.slice(file.indexOf('proto/'))));
+  }
   addAddon(tree, `${APP}/${ADDON}`, architecture);
-  for (const file of ['package.json', 'package-lock.json']) tree.copy(file, `${APP}/${file}`);
-  const omit = ['dev', 'peer', 'optional'].map((kind) => `--omit=${kind}`);
-  run(
-    'npm',
-    ['ci', ...omit, '--ignore-scripts', '--no-audit', '--no-fund', '--silent'],
-    join(tree.path, APP),
-  );
-  rmSync(join(tree.path, APP, 'package-lock.json'));
-  pruneModules(join(tree.path, APP, 'node_modules'));
+  tree.copy('package.json', `${APP}/package.json`);
   for (const [name, main] of [
     ['dmabufd', 'server/main.js'],
     ['dmabufctl', 'client/cli/main.js'],
@@ -127,6 +119,7 @@ function addProgram(tree: Tree, architecture: Architecture): void {
   }
   symlinkSync('../../lib/dmabufd', tree.join('usr/share/nodejs/dmabufd'));
   tree.copy('proto/dmabufd_fd.h', 'usr/include/dmabufd_fd.h');
+  return bundled;
 }
 
 function addAddon(tree: Tree, to: string, architecture: Architecture): void {
@@ -155,12 +148,6 @@ function addAddon(tree: Tree, to: string, architecture: Architecture): void {
   }
 }
 
-/** Leaves each module's licence: what is distributed says whose it is. */
-function pruneModules(modules: string): void {
-  for (const name of NOT_NEEDED) rmSync(join(modules, name), { recursive: true, force: true });
-  for (const path of filesBelow(modules)) if (NOT_LOADED.test(path)) rmSync(path);
-}
-
 function addService(tree: Tree): void {
   for (const unit of ['dmabufd.service', 'dmabufd.socket']) {
     tree.copy(`systemd/${unit}`, `usr/lib/systemd/system/${unit}`);
@@ -171,7 +158,7 @@ function addService(tree: Tree): void {
   tree.copy('packaging/policy.yaml', 'etc/dmabufd/policy.yaml');
 }
 
-function addDocuments(tree: Tree): void {
+function addDocuments(tree: Tree, bundled: readonly Bundled[]): void {
   for (const page of readdirSync(join(PROJECT, 'docs', 'man'))) {
     const section = page.slice(page.lastIndexOf('.') + 1);
     const text = readFileSync(join(PROJECT, 'docs', 'man', page));
@@ -180,7 +167,13 @@ function addDocuments(tree: Tree): void {
   for (const name of readdirSync(join(PROJECT, 'docs')).filter((file) => file.endsWith('.md'))) {
     tree.copy(`docs/${name}`, `usr/share/doc/dmabufd/${name}`);
   }
-  tree.copy('LICENSE', 'usr/share/doc/dmabufd/copyright');
+  // Of what went into the bundles, too: what is distributed says whose it is.
+  const own = readFileSync(join(PROJECT, 'LICENSE'), 'utf8');
+  const others = bundled.map(
+    ({ name, version, license }) =>
+      `\n${'-'.repeat(72)}\n${name} ${version}\n\n${license.trim()}\n`,
+  );
+  tree.write('usr/share/doc/dmabufd/copyright', own + others.join(''));
 }
 
 function addControl(
@@ -220,7 +213,7 @@ function architectureOf(wanted: string | undefined): Architecture {
   throw new Error(`--arch: ${wanted ?? process.arch}: the package is for amd64 and arm64`);
 }
 
-function main(): void {
+async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       out: { type: 'string', default: '.' },
@@ -236,9 +229,9 @@ function main(): void {
   const manifest: Manifest = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8'));
   const tree = new Tree();
   try {
-    addProgram(tree, architecture);
+    const bundled = await addProgram(tree, architecture);
     addService(tree);
-    addDocuments(tree);
+    addDocuments(tree, bundled);
     addControl(tree, manifest, architecture);
     chmodSync(tree.path, 0o755);
     const name = `dmabufd_${manifest.version}_${architecture}.deb`;
@@ -254,9 +247,7 @@ function main(): void {
   }
 }
 
-try {
-  main();
-} catch (error) {
+main().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
-}
+});

@@ -3,11 +3,12 @@
  * `npm test`: all tests, here and on a real kernel, and one line at the end that says how many.
  *
  * Unit, native and e2e tests run on this machine, whatever it has; then the native ones once more with sanitizers
- * (test/sanitize), and each fuzz target for some seconds (test/fuzz). The kernel tests, and the e2e tests once more, run in
+ * (test/sanitize), each fuzz target for some seconds (test/fuzz), and the package for arm64, translated by QEMU (test/arm64). The kernel tests, and the e2e tests once more, run in
  * a VM with a stock kernel that has real dma-bufs (test/kernel), the service tests in one with a Debian system of its own and
  * systemd. What all that needs is got while the others run.
  */
 import { parseArgs } from 'node:util';
+import { testOnArm64 } from './arm64/run';
 import { type Clang, findOrInstallClang } from './fuzz/clang';
 import { fuzzAll } from './fuzz/run-targets';
 import { TARGETS } from './fuzz/targets';
@@ -24,7 +25,7 @@ const RACE_SECONDS = 5;
 const HELP = `usage: npm test [-- OPTIONS]
 
 Runs the unit, native and e2e tests on this machine, the native tests with sanitizers, each fuzz target for
-${FUZZ_SECONDS} seconds, then the kernel tests and the e2e tests in a VM with a stock Debian 13 kernel (QEMU, without
+${FUZZ_SECONDS} seconds, the package for arm64 under QEMU, then the kernel tests and the e2e tests in a VM with a stock Debian 13 kernel (QEMU, without
 KVM), and those of the service on a Debian 13 system with systemd. As root on Debian it gets clang, QEMU, the kernel and the
 system by itself.
 
@@ -104,6 +105,9 @@ async function main(): Promise<number> {
   let counts = await runJest(['unit', 'native', 'e2e']);
   counts = add(counts, await runSanitized(RACE_SECONDS, say));
   counts = add(counts, await fuzzShortly(clang));
+  // After the system, whose maker uses apt too.
+  await Promise.allSettled([system]);
+  counts = add(counts, await testOnArm64(cacheDirectory(), say));
   if (vm === null) {
     say('kernel and service tests skipped: --no-vm');
     counts = add(counts, { ...NO_TESTS, skipped: 2 });

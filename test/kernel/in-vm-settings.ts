@@ -11,5 +11,8 @@ export const REPORT_NAME = 'report.json';
 /** How much longer than usual everything may take: JIT-compiled code runs tens of times slower when emulated. */
 export const SLOWNESS = 20;
 
+/** The store with the container images for the VM. Not below dist/test, which jest looks through. */
+export const IMAGES_DIRECTORY = join(projectRoot, 'dist', 'images');
+
 /** Where the Debian package is built for the VM to install. */
 export const PACKAGE_DIRECTORY = join(projectRoot, 'dist', 'test', 'kernel', 'package');

@@ -3,11 +3,12 @@
  * tests see this machine's system, with another kernel; the service tests have a Debian system of their own, with systemd.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Counts, NO_TESTS, projectRoot, readCounts } from '../jest-run';
+import { buildImages } from './images';
 import { PACKAGE_DIRECTORY, PROGRAMS_DIRECTORY, REPORT_NAME, SLOWNESS } from './in-vm-settings';
 import { runInVm } from './vm/boot';
 import type { VmFiles } from './vm/provision';
@@ -34,7 +35,7 @@ export async function runServiceTests(
   systemDir: string,
   say: Say,
 ): Promise<Counts> {
-  await buildPackage();
+  await buildImages(await buildPackage(), files.cacheDir, say);
   say('service tests: booting a Debian 13 system with systemd in QEMU');
   return runTests('service tests', files, [NODE_OF_THE_SYSTEM, 'service'], say, systemDir);
 }
@@ -54,10 +55,13 @@ async function compilePrograms(): Promise<void> {
   }
 }
 
-async function buildPackage(): Promise<void> {
+async function buildPackage(): Promise<string> {
   await rm(PACKAGE_DIRECTORY, { recursive: true, force: true });
   const build = join(projectRoot, 'dist', 'packaging', 'build-deb.js');
   await promisify(execFile)(process.execPath, [build, '--out', PACKAGE_DIRECTORY]);
+  const [name] = await readdir(PACKAGE_DIRECTORY);
+  if (name === undefined) throw new Error(`no package in ${PACKAGE_DIRECTORY} after ${build}`);
+  return join(PACKAGE_DIRECTORY, name);
 }
 
 async function runTests(

@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../../e2e/slowness';
+import { IMAGES_DIRECTORY } from '../in-vm-settings';
 import { type Ran, shell, tryShell } from './shell';
 
 const PLACE = '/run/podman-of-tests';
@@ -17,6 +18,8 @@ export function withPodman(): void {
 driver = "overlay"
 graphroot = "${PLACE}/graph"
 runroot = "${PLACE}/run"
+[storage.options]
+additionalimagestores = ["${IMAGES_DIRECTORY}"]
 `,
     );
     // containers-storage.conf(5). Whatever is started from here has it.
@@ -39,16 +42,11 @@ export class Container implements Disposable {
   }
 
   get id(): string {
-    return shell(`podman inspect --format='{{.Id}}' ${this.name}`);
+    return inspect(this.name, '{{.Id}}');
   }
 
-  async says(text: string): Promise<void> {
-    await eventually(`${this.name} says ${text}`, async () => {
-      if (tryShell(`podman logs ${this.name}`).output.includes(text)) return true;
-      // A look costs seconds of an emulated machine, which those that are looked at need.
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-      return undefined;
-    });
+  says(text: string): Promise<void> {
+    return saysOf(this.name, text);
   }
 
   run(command: string): Ran {
@@ -58,4 +56,19 @@ export class Container implements Disposable {
   [Symbol.dispose](): void {
     tryShell(`podman rm --force --time=0 ${this.name}`);
   }
+}
+
+/** What `podman inspect` has of a container, by a Go template. */
+export function inspect(name: string, format: string): string {
+  return shell(`podman inspect --format='${format}' ${name}`);
+}
+
+/** Waits until the container has said it. */
+export async function saysOf(name: string, text: string): Promise<void> {
+  await eventually(`${name} says ${text}`, async () => {
+    if (tryShell(`podman logs ${name}`).output.includes(text)) return true;
+    // A look costs seconds of an emulated machine, which those that are looked at need.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    return undefined;
+  });
 }
