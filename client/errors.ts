@@ -2,6 +2,7 @@
  * What goes wrong, as an application sees it: one class with gRPC's code names, whichever socket the answer came
  * over, and a subclass for the one thing that an application handles differently: the daemon is gone.
  */
+import { statSync } from 'node:fs';
 import type { ServiceError } from '@grpc/grpc-js';
 
 /** gRPC's status codes by number; the statuses of fd.sock are the same numbers. */
@@ -102,14 +103,24 @@ export function errorOfConnect(code: string | undefined, path: string, cause: un
       return new QueueFullError(`too many wait to connect to ${path}`, { cause });
     case 'EACCES':
     case 'EPERM': {
-      const advice = 'see its owner, group and mode';
-      return new DmabufdError(
-        'PERMISSION_DENIED',
-        `this user may not connect to ${path}: ${advice}`,
-        { cause },
-      );
+      const message = `this user may not connect to ${path}: ${whoMayConnect(path)}`;
+      return new DmabufdError('PERMISSION_DENIED', message, { cause });
     }
     default:
       return cause;
+  }
+}
+
+const GROUP_MAY_CONNECT = 0o020;
+
+/** unix(7): to connect to a socket is to write to its file. */
+function whoMayConnect(path: string): string {
+  try {
+    const { uid, gid, mode } = statSync(path);
+    return gid !== 0 && mode & GROUP_MAY_CONNECT
+      ? `it is for group ${gid}; whoever is added to that (getent group ${gid}) has to log in again`
+      : `it is for uid ${uid} alone`;
+  } catch {
+    return 'see who may enter its directory';
   }
 }

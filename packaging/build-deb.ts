@@ -156,6 +156,7 @@ function addService(tree: Tree): void {
   tree.copy('systemd/dmabufd.tmpfiles', 'usr/lib/tmpfiles.d/dmabufd.conf');
   tree.copy('systemd/60-dmabufd.rules', 'usr/lib/udev/rules.d/60-dmabufd.rules');
   tree.copy('packaging/policy.yaml', 'etc/dmabufd/policy.yaml');
+  tree.copy('packaging/dmabufd.default', 'etc/default/dmabufd');
 }
 
 function addDocuments(tree: Tree, bundled: readonly Bundled[]): void {
@@ -199,7 +200,7 @@ function addControl(
   const control = Object.entries(fields).map(([name, value]) => `${name}: ${value}\n`);
   tree.write('DEBIAN/control', control.join(''));
   tree.write('DEBIAN/md5sums', sums);
-  tree.write('DEBIAN/conffiles', '/etc/dmabufd/policy.yaml\n');
+  tree.write('DEBIAN/conffiles', '/etc/dmabufd/policy.yaml\n/etc/default/dmabufd\n');
   for (const script of ['postinst', 'prerm', 'postrm']) {
     tree.copy(`packaging/maintainer/${script}`, `DEBIAN/${script}`, 0o755);
   }

@@ -12,7 +12,6 @@ import { type ControlServer, createControlServer } from './control/server';
 import { Turns } from './control/turns';
 import { Broker } from './domain/broker';
 import { FIRST_IDS } from './domain/facts';
-import { deniesByCgroup, describeRule, type Policy } from './domain/policy';
 import { FdSessions } from './fd-socket/fd-sessions';
 import { LeaseRows } from './fd-socket/lease-rows';
 import { discoverHeaps } from './heaps/discover';
@@ -54,7 +53,8 @@ export interface Daemon {
 /** Ready when it resolves. Rejects with what whoever started it has to change. */
 export async function startDaemon(config: Config, about: ProcessFacts, log: Log): Promise<Daemon> {
   const service = meetServiceManager(config, log);
-  const policy = await openPolicy(config, about.daemonUid, service.continuity, log);
+  sayWhatIsNotSeen(about.ownNamespaces, log);
+  const policy = await openPolicy(config, about, service.continuity, log);
   const directory = openDirectory(config, service.sockets);
   const heaps = await discoverHeaps(addon);
   for (const { description } of heaps) log.info({ heap: description }, 'heap probed');
@@ -62,7 +62,6 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
   const { continuity } = service;
   const limits = planLimits(config, continuity.capacity, log);
   log.info({ limits }, 'limits planned');
-  sayWhatIsNotSeen(about.ownNamespaces, policy.inForce.current, log);
   const identify = identifyBy(addon);
   const tokens = new SessionTokens(randomSecrets, continuity.keeper);
   const fdPlane = addon.startFdPlane({
@@ -143,8 +142,7 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
   return { stop: () => stop(parts) };
 }
 
-/** Rules of the policy that name what is not seen hold of nobody; those that deny then let in whom they are to keep out. */
-function sayWhatIsNotSeen(own: OwnNamespaces, policy: Policy, log: Log): void {
+function sayWhatIsNotSeen(own: OwnNamespaces, log: Log): void {
   if (own.pid) {
     log.warn(
       'in a pid namespace of its own: of processes outside of it only uid, gid and groups are known, not pid, name, cgroup, unit and container (podman run --pid=host shows them)',
@@ -155,18 +153,11 @@ function sayWhatIsNotSeen(own: OwnNamespaces, policy: Policy, log: Log): void {
       'in a cgroup namespace of its own: of processes outside of it unit and container are not known (podman run --cgroupns=host shows them)',
     );
   }
-  if (!own.pid && !own.cgroup) return;
-  for (const rule of policy.rules.filter(deniesByCgroup)) {
-    log.error(
-      { rule: describeRule(rule) },
-      'this rule keeps out nobody whom the daemon cannot see',
-    );
-  }
 }
 
 async function openPolicy(
   config: Config,
-  daemonUid: number,
+  { daemonUid, ownNamespaces }: ProcessFacts,
   { keeper, kept }: Continuity,
   log: Log,
 ): Promise<PolicyKeeper> {
@@ -175,7 +166,8 @@ async function openPolicy(
     keepPolicy: (fact) => keeper.keepPolicy(fact),
     forgetPolicy: () => keeper.forgetPolicy(),
   };
-  const policy = await PolicyKeeper.open(config.policy, daemonUid, log, memory);
+  const about = { daemonUid, seesCgroups: !ownNamespaces.pid && !ownNamespaces.cgroup };
+  const policy = await PolicyKeeper.open(config.policy, about, log, memory);
   process.on('SIGHUP', () => void reloadBySignal(policy, log));
   return policy;
 }

@@ -20,6 +20,8 @@ import { ServiceEnvironmentError } from './systemd/environment';
 
 const EXIT_REFUSED = 1;
 const EXIT_INVALID = 2;
+/** sysexits.h's EX_CONFIG, which systemd.exec(5) knows: nothing changes by trying again. The unit says so, too. */
+const EXIT_CONFIG = 78;
 
 /** What whoever started the daemon has to change. */
 const REFUSALS = [
@@ -55,11 +57,11 @@ async function main(): Promise<void> {
 async function refuseToStart(error: unknown, { log, flush }: LogSink): Promise<never> {
   if (error instanceof PolicyFileError) {
     log.fatal({ problems: error.lines }, 'the policy is refused');
-  } else if (error instanceof Error && REFUSALS.some((kind) => error instanceof kind)) {
-    log.fatal(error.message);
-  } else {
-    throw error;
+    await flush();
+    process.exit(EXIT_CONFIG);
   }
+  if (!(error instanceof Error && REFUSALS.some((kind) => error instanceof kind))) throw error;
+  log.fatal(error.message);
   await flush();
   process.exit(EXIT_REFUSED);
 }

@@ -2,7 +2,7 @@
  * Keeps the policy that is in force, and exchanges it for what its file says now: as a whole or not at all, and one
  * reload at a time. The log tells of each.
  */
-import { type Policy, PolicyInForce } from '../domain/policy';
+import { deniesByCgroup, describeRule, type Policy, PolicyInForce } from '../domain/policy';
 import type { Log } from '../log';
 import { type LoadedPolicy, loadPolicy, type PolicyLocation, readPolicy } from './load-policy';
 import { PolicyFileError } from './problems';
@@ -21,6 +21,13 @@ export interface PolicyMemory {
   forgetPolicy(): void;
 }
 
+/** What there is to know of the daemon itself. */
+export interface PolicySurroundings {
+  readonly daemonUid: number;
+  /** Whether the cgroups of all peers are seen. Rules that name what is not seen hold of nobody. */
+  readonly seesCgroups: boolean;
+}
+
 export class PolicyKeeper {
   readonly inForce: PolicyInForce;
   private running: Promise<unknown> = Promise.resolve();
@@ -28,26 +35,25 @@ export class PolicyKeeper {
 
   private constructor(
     private readonly location: PolicyLocation | null,
-    private readonly daemonUid: number,
+    private readonly about: PolicySurroundings,
     private readonly log: Log,
     private readonly memory: PolicyMemory,
     loaded: LoadedPolicy,
   ) {
     this.inForce = new PolicyInForce(loaded.policy);
     this.remember(loaded);
+    this.tell(loaded.policy, 'policy in force');
   }
 
   /** A PolicyFileError tells why there is no policy to begin with: none was in force before a restart either. */
   static async open(
     location: PolicyLocation | null,
-    daemonUid: number,
+    about: PolicySurroundings,
     log: Log,
     memory: PolicyMemory,
   ): Promise<PolicyKeeper> {
-    const loaded = await loadFirst(location, daemonUid, log, memory.last);
-    const { source, rules } = loaded.policy;
-    log.info({ source, rules: rules.length }, 'policy in force');
-    return new PolicyKeeper(location, daemonUid, log, memory, loaded);
+    const loaded = await loadFirst(location, about.daemonUid, log, memory.last);
+    return new PolicyKeeper(location, about, log, memory, loaded);
   }
 
   /** Resolves to what is in force then. A PolicyFileError tells why what was in force before still is. */
@@ -64,16 +70,28 @@ export class PolicyKeeper {
 
   private async replace(): Promise<Policy> {
     try {
-      const loaded = await loadPolicy(this.locationNow(), this.daemonUid);
+      const loaded = await loadPolicy(this.locationNow(), this.about.daemonUid);
       const { policy } = loaded;
       this.inForce.replace(policy);
       this.remember(loaded);
-      this.log.info({ source: policy.source, rules: policy.rules.length }, 'policy reloaded');
+      this.tell(policy, 'policy reloaded');
       return policy;
     } catch (error) {
       const why = error instanceof PolicyFileError ? { problems: error.lines } : { err: error };
       this.log.error(why, 'the policy is refused, and the one before stays in force');
       throw error;
+    }
+  }
+
+  private tell(policy: Policy, what: string): void {
+    this.log.info({ source: policy.source, rules: policy.rules.length }, what);
+    if (this.about.seesCgroups) return;
+    // They let in whom they are to keep out.
+    for (const rule of policy.rules.filter(deniesByCgroup)) {
+      this.log.error(
+        { rule: describeRule(rule) },
+        'this rule keeps out nobody whom the daemon cannot see',
+      );
     }
   }
 

@@ -31,9 +31,11 @@ export function openContinuity(options: {
   const store = new FdStore(manager, fdStoreCapacity, log);
   for (const name of names) store.found(name);
   if (stateDirectory === undefined || fdStoreCapacity === 0) {
+    const isForgotten = stateDirectory === undefined && fdStoreCapacity > 0;
     const missing =
       stateDirectory === undefined ? '--state-dir' : 'a service manager with an fd store';
-    log.info({ missing }, 'a restart will end all sessions');
+    // With an fd store it is a mistake, and without nothing that anybody could mend.
+    log[isForgotten ? 'warn' : 'info']({ missing }, 'a restart will end all sessions');
     return { keeper: keepsNothing, store, capacity: null, kept: null };
   }
   const files = StateDirectory.open(stateDirectory);

@@ -70,6 +70,7 @@ class Resumption {
       broker.closeSession(id, 'its client went away while the daemon was restarted');
     }
     this.dropOthers();
+    if (files.sessions.length + files.buffers.length === 0) return;
     log.info({ sessions: living.length, buffers: buffers.length }, 'taken over after a restart');
   }
 

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CONTROL_SOCKET_NAME } from '../../proto';
@@ -9,10 +9,15 @@ import { DaemonProcess } from './daemon-process';
 import { dmabufctl } from './dmabufctl-process';
 import type { Theft } from './processes/call-with-token';
 import { RawFdClient } from './raw-fd-client';
+import { eventually } from './slowness';
 
 const THIEF = join(__dirname, 'processes', 'call-with-token.js');
 /** As an engine starts a container, without the rest of one. */
 const CONTAINED = ['unshare', '--pid', '--cgroup', '--fork', '--kill-child', '--mount-proc'];
+
+/** unshare --fork has one. proc_pid_task(5) */
+const childOf = (pid: number) =>
+  Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
 
 // Only root can make namespaces. Elsewhere these tests say that they were skipped.
 const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
@@ -80,14 +85,21 @@ describeAsRoot('a daemon in a container, whose clients are outside', () => {
   test('tells of each rule of its policy that is to keep out whom it cannot see', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'dmabufd-policy-'));
     const file = join(directory, 'policy.yaml');
-    const rule = '{ name: jail, match: { container: "*" }, deny: true }';
-    writeFileSync(file, `version: 1\nrules:\n  - ${rule}\ndefault: { allow: {} }\n`, {
-      mode: 0o644,
-    });
+    const write = (name: string) => {
+      const rule = `{ name: ${name}, match: { container: "*" }, deny: true }`;
+      const text = `version: 1\nrules:\n  - ${rule}\ndefault: { allow: {} }\n`;
+      writeFileSync(file, text, { mode: 0o644 });
+    };
+    const complaint = (name: string) =>
+      new RegExp(
+        `"level":50.*${name} \\(.*policy\\.yaml:3\\).*keeps out nobody whom the daemon cannot see`,
+      );
+    write('jail');
     await using guarded = await DaemonProcess.startBy(CONTAINED, 0, '--policy', file);
+    expect(guarded.log).toMatch(complaint('jail'));
+    write('cage');
+    process.kill(childOf(guarded.pid), 'SIGHUP');
+    await eventually('it is told of at a reload, too', () => complaint('cage').test(guarded.log));
     rmSync(directory, { recursive: true });
-    expect(guarded.log).toMatch(
-      /"level":50.*jail \(.*policy\.yaml:3\).*keeps out nobody whom the daemon cannot see/,
-    );
   });
 });

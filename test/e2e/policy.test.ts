@@ -49,7 +49,7 @@ describe('a daemon with a policy file', () => {
     write('version: 2\n');
     const runtime = join(directory, 'run');
     const { exitCode, stderr } = await ending('--policy', file, '--runtime-dir', runtime);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(78);
     expect(JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({
       msg: 'the policy is refused',
       problems: [

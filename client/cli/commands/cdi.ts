@@ -2,8 +2,8 @@
  * `dmabufctl cdi`: a specification of the Container Device Interface, by which container engines give a container the broker:
  * its sockets and the group that may connect to them. No device node, and nothing to be trusted with.
  */
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { FD_SOCKET_NAME } from '../../../proto';
 import { ConnectionLostError } from '../../errors';
@@ -20,7 +20,7 @@ const GROUP_MAY_CONNECT = 0o020;
 const HELP = `
 For example, as root:
 
-  dmabufctl cdi >/etc/cdi/dmabufd.json
+  dmabufctl cdi --output /etc/cdi/dmabufd.json
   podman run --device ${KIND}=${DEVICE} IMAGE`;
 
 /** What of the specification (github.com/cncf-tags/container-device-interface, SPEC.md) is used here. */
@@ -45,12 +45,22 @@ export function addCdiCommand(program: Command): void {
   program
     .command('cdi')
     .description('print a CDI specification, by which container engines give containers the broker')
+    .option('--output <file>', 'write it there, whole or not at all; the directory is made')
     .addHelpText('after', HELP)
-    .action((_options: object, command: Command) => {
+    .action(({ output }: { output?: string }, command: Command) => {
       const { terminal, runtimeDirectory } = invocationOf(command);
       const spec = describeCdi(runtimeDirectory, socketOf(runtimeDirectory));
-      terminal.result(spec, [JSON.stringify(spec, null, 2)]);
+      if (output === undefined) terminal.result(spec, [JSON.stringify(spec, null, 2)]);
+      else writeWhole(output, `${JSON.stringify(spec, null, 2)}\n`);
     });
+}
+
+/** Engines read whatever is in the directory at any time; of a name that ends like this they take no notice. */
+function writeWhole(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const aside = `${path}.new`;
+  writeFileSync(aside, text, { mode: 0o644 });
+  renameSync(aside, path);
 }
 
 /** Group 0 is every root's already, and no group to join. */

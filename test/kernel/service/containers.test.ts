@@ -47,7 +47,7 @@ describe('containers that are given the broker by CDI', () => {
   withPodman();
 
   beforeAll(() => {
-    shell('mkdir -p /etc/cdi && dmabufctl cdi >/etc/cdi/dmabufd.json');
+    shell('dmabufctl cdi --output /etc/cdi/dmabufd.json');
     shell(`mkdir -p ${ROOT}/usr ${ROOT}/etc ${ROOT}${projectRoot}`);
     shell(`cd ${ROOT} && ln -s usr/bin bin && ln -s usr/lib lib && ln -s usr/lib64 lib64`);
   });

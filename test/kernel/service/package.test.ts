@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type Broker, connect } from '../../../client';
 import { Load } from '../../e2e/service/load';
 import { seeded } from '../../e2e/service/seeded';
@@ -9,6 +9,7 @@ import { isActive, property, shell, shellBeside, tryShell } from './shell';
 
 const RUNTIME_DIRECTORY = '/run/dmabufd';
 const POLICY = '/etc/dmabufd/policy.yaml';
+const OPTIONS = '/etc/default/dmabufd';
 
 /** Everything of the system that a package could leave something in. */
 function systemFiles(): string[] {
@@ -160,12 +161,15 @@ describe('the package, on a Debian 13 system with systemd', () => {
     expect(tryShell('runuser -u member -- dmabufctl heaps').code).toBe(0);
     const refused = tryShell('runuser -u outsider -- dmabufctl heaps');
     expect(refused.code).toBe(5);
-    expect(refused.output).toContain('this user may not connect to /run/dmabufd/control.sock');
+    const group = shell('getent group dmabuf | cut -d: -f3');
+    expect(refused.output).toContain(
+      `this user may not connect to /run/dmabufd/control.sock: it is for group ${group};`,
+    );
     shell('userdel member; userdel outsider');
   });
 
   test('gives a container the broker by CDI: as any user, with an account of its own, and no device', () => {
-    shell('mkdir -p /etc/cdi && dmabufctl cdi >/etc/cdi/dmabufd.json');
+    shell('dmabufctl cdi --output /etc/cdi/dmabufd.json');
     // A root of its own, with this system's programs.
     shell(
       'mkdir -p /tmp/root/usr /tmp/root/etc && cd /tmp/root && ln -s usr/bin bin && ln -s usr/lib lib && ln -s usr/lib64 lib64',
@@ -238,6 +242,26 @@ describe('the package, on a Debian 13 system with systemd', () => {
       'systemctl reset-failed dmabufd.service dmabufd.socket && systemctl start dmabufd.socket',
     );
     expect(shell('dmabufctl status')).toContain('dmabufd');
+  });
+
+  test('stays down with a policy that has a mistake in it, until that is mended', () => {
+    const mended = readFileSync(POLICY);
+    writeFileSync(POLICY, 'version: 1\nrules: []\ndefault: sometimes\n');
+    shell('systemctl stop dmabufd.socket dmabufd.service');
+    expect(tryShell('systemctl start dmabufd.service').code).not.toBe(0);
+    expect(property('ExecMainStatus')).toBe('78');
+    expect(property('NRestarts')).toBe('0');
+    writeFileSync(POLICY, mended);
+    shell('systemctl start dmabufd.service');
+  });
+
+  test('has the options that are written down for it', () => {
+    const usual = readFileSync(OPTIONS);
+    writeFileSync(OPTIONS, 'DMABUFD_OPTIONS="--max-bytes 64M"\n');
+    shell('systemctl restart dmabufd.service');
+    expect(shell(`tr '\\0' ' ' </proc/${pidOf()}/cmdline`)).toContain('--max-bytes 64M');
+    writeFileSync(OPTIONS, usual);
+    shell('systemctl restart dmabufd.service');
   });
 
   test('is killed and started again by the watchdog when it hangs', async () => {

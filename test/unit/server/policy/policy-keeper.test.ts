@@ -10,7 +10,7 @@ import {
 } from '../../../../server/policy/policy-keeper';
 import { PolicyFileError } from '../../../../server/policy/problems';
 
-const UID = process.geteuid?.() ?? 0;
+const ABOUT = { daemonUid: process.geteuid?.() ?? 0, seesCgroups: true };
 const { log } = openLog('silent');
 
 /** Of what was in force before a restart. */
@@ -48,21 +48,21 @@ describe('the policy in force', () => {
 
   test('is the built-in one where no file is named and none is there', async () => {
     for (const location of [null, { path, isRequired: false }]) {
-      const keeper = await PolicyKeeper.open(location, UID, log, memory);
+      const keeper = await PolicyKeeper.open(location, ABOUT, log, memory);
       expect(keeper.inForce.current.source).toBe('built in');
       expect((await keeper.reload()).source).toBe('built in');
     }
   });
 
   test('must be in the file that is named', async () => {
-    await expect(PolicyKeeper.open({ path, isRequired: true }, UID, log, memory)).rejects.toThrow(
+    await expect(PolicyKeeper.open({ path, isRequired: true }, ABOUT, log, memory)).rejects.toThrow(
       new PolicyFileError([`${path}: there is no such file`]),
     );
   });
 
   test('is what the file says when it is reloaded', async () => {
     write('a');
-    const keeper = await PolicyKeeper.open({ path, isRequired: true }, UID, log, memory);
+    const keeper = await PolicyKeeper.open({ path, isRequired: true }, ABOUT, log, memory);
     write('b', 'c');
     expect(namesOf(keeper)).toEqual(['a', 'administrators', 'everybody']);
     expect(await keeper.reload()).toBe(keeper.inForce.current);
@@ -71,16 +71,16 @@ describe('the policy in force', () => {
 
   test('is after a restart what it was before, if the file cannot be taken any more', async () => {
     write('a');
-    await PolicyKeeper.open({ path, isRequired: false }, UID, log, memory);
+    await PolicyKeeper.open({ path, isRequired: false }, ABOUT, log, memory);
     write('b', 'b');
-    const second = await PolicyKeeper.open({ path, isRequired: false }, UID, log, memory);
+    const second = await PolicyKeeper.open({ path, isRequired: false }, ABOUT, log, memory);
     expect(namesOf(second)).toContain('a');
     // A file that was in force and is gone is a mistake, too.
     rmSync(path);
-    const third = await PolicyKeeper.open({ path, isRequired: false }, UID, log, memory);
+    const third = await PolicyKeeper.open({ path, isRequired: false }, ABOUT, log, memory);
     expect(namesOf(third)).toContain('a');
     write('c');
-    const fourth = await PolicyKeeper.open({ path, isRequired: false }, UID, log, memory);
+    const fourth = await PolicyKeeper.open({ path, isRequired: false }, ABOUT, log, memory);
     expect(namesOf(fourth)).toContain('c');
     expect(memory.last?.text).toContain('name: c');
   });
@@ -89,13 +89,13 @@ describe('the policy in force', () => {
     memory.keepPolicy({ path: `${path}-other`, text: 'version: 1\n' });
     write('b', 'b');
     await expect(
-      PolicyKeeper.open({ path, isRequired: true }, UID, log, memory),
+      PolicyKeeper.open({ path, isRequired: true }, ABOUT, log, memory),
     ).rejects.toBeInstanceOf(PolicyFileError);
   });
 
   test('stays when what the file says cannot be taken, and is exchanged when it can again', async () => {
     write('a');
-    const keeper = await PolicyKeeper.open({ path, isRequired: true }, UID, log, memory);
+    const keeper = await PolicyKeeper.open({ path, isRequired: true }, ABOUT, log, memory);
     const before = keeper.inForce.current;
     write('b', 'b');
     await expect(keeper.reload()).rejects.toBeInstanceOf(PolicyFileError);
@@ -107,14 +107,14 @@ describe('the policy in force', () => {
 
   test('stays when its file is gone: that is no wish for the built-in one, which gives more', async () => {
     write('a');
-    const keeper = await PolicyKeeper.open({ path, isRequired: false }, UID, log, memory);
+    const keeper = await PolicyKeeper.open({ path, isRequired: false }, ABOUT, log, memory);
     rmSync(path);
     await expect(keeper.reload()).rejects.toThrow('there is no such file');
     expect(namesOf(keeper)).toContain('a');
   });
 
   test('comes from the file that was made since, where none was named', async () => {
-    const keeper = await PolicyKeeper.open({ path, isRequired: false }, UID, log, memory);
+    const keeper = await PolicyKeeper.open({ path, isRequired: false }, ABOUT, log, memory);
     write('a');
     await keeper.reload();
     expect(keeper.inForce.current.source).toBe(path);
@@ -122,7 +122,7 @@ describe('the policy in force', () => {
 
   test('is reloaded once more for those who ask during a reload, however many they are', async () => {
     write('a');
-    const keeper = await PolicyKeeper.open({ path, isRequired: true }, UID, log, memory);
+    const keeper = await PolicyKeeper.open({ path, isRequired: true }, ABOUT, log, memory);
     const first = keeper.reload();
     await Promise.resolve();
     write('b');
@@ -139,10 +139,10 @@ describe('the policy in force', () => {
       const loaded = () => Object.keys(require.cache).filter((path) => /node_modules.(yaml|valibot)/.test(path)).length;
       const log = { info() {} };
       const memory = { last: null, keepPolicy() {}, forgetPolicy() {} };
-      PolicyKeeper.open({ path: ${JSON.stringify(path)}, isRequired: false }, ${UID}, log, memory)
+      PolicyKeeper.open({ path: ${JSON.stringify(path)}, isRequired: false }, ${JSON.stringify(ABOUT)}, log, memory)
         .then(() => console.log(loaded()))
         .then(() => require('node:fs').writeFileSync(${JSON.stringify(path)}, '{ version: 1, default: deny }'))
-        .then(() => PolicyKeeper.open({ path: ${JSON.stringify(path)}, isRequired: true }, ${UID}, log, memory))
+        .then(() => PolicyKeeper.open({ path: ${JSON.stringify(path)}, isRequired: true }, ${JSON.stringify(ABOUT)}, log, memory))
         .then(() => console.log(loaded() > 0));
     `;
     expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' })).toBe('0\ntrue\n');
