@@ -1,0 +1,74 @@
+/** D-Bus, which a Linux developer would pick to have an fd passed. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Contest, Figure, Outcome } from '../figure';
+import { Daemon, type Installation } from '../installation';
+import { measured, Server } from '../processes';
+import { quantile } from '../statistics';
+import type { Timings } from '../timings';
+
+const REQUESTS = '10000';
+
+/** A session's, as it is configured everywhere, on the socket that it is started with. */
+const CONFIGURATION = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>systemd:</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
+</busconfig>
+`;
+
+const BUSES = {
+  'dbus-broker': (file: string) => ['dbus-broker-launch', '--scope=user', `--config-file=${file}`],
+  'dbus-daemon': (file: string) => ['dbus-daemon', '--nofork', `--config-file=${file}`],
+} as const;
+
+function p50({ eachNs }: Timings): Outcome {
+  const sample = Float64Array.from(eachNs, (ns) => ns / 1000);
+  return { value: quantile(sample, 0.5), sample };
+}
+
+async function besideBus(installation: Installation, name: keyof typeof BUSES): Promise<Contest> {
+  const file = join(installation.place, 'bus.conf');
+  writeFileSync(file, CONFIGURATION);
+  const socket = join(installation.place, `${name}-${process.hrtime.bigint()}`);
+  const daemon = await Daemon.start(installation, 'one');
+  const bus = await Server.start(
+    'one',
+    installation.program('bus-host'),
+    socket,
+    ...BUSES[name](file),
+  );
+  const onBus = ['env', `DBUS_SESSION_BUS_ADDRESS=unix:path=${socket}`];
+  const service = await Server.start('one', ...onBus, installation.program('bus-server'));
+  return {
+    ours: async () =>
+      p50(
+        await measured(
+          'one',
+          ...[installation.program('fd-client'), daemon.fdSocket, '1', '1', REQUESTS],
+        ),
+      ),
+    theirs: async () =>
+      p50(await measured('one', ...onBus, installation.program('bus-client'), REQUESTS)),
+    async [Symbol.asyncDispose]() {
+      for (const each of [service, bus, daemon]) await each[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const figure = (name: keyof typeof BUSES, atMost: number): Figure => ({
+  name: `FETCH of an fd, C client, p50, and ${name}`,
+  baseline: `a method that returns an fd, over ${name}, with sd-bus in C`,
+  unit: 'µs',
+  goal: { atMost },
+  rounds: 7,
+  prepare: (installation) => besideBus(installation, name),
+});
+
+export const BUS_FIGURES: readonly Figure[] = [
+  figure('dbus-broker', 0.27),
+  figure('dbus-daemon', 0.24),
+];

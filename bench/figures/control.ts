@@ -1,0 +1,89 @@
+/** Calls: what the control plane adds to gRPC itself. */
+import { join } from 'node:path';
+import type { Contest, Figure, Outcome } from '../figure';
+import { Daemon, type Installation } from '../installation';
+import { measured, Server } from '../processes';
+import { quantile } from '../statistics';
+import type { Timings } from '../timings';
+
+const CALLS = '5000';
+const ECHO = 'an empty unary echo of grpc-js';
+
+function p50({ eachNs }: Timings): Outcome {
+  const sample = Float64Array.from(eachNs, (ns) => ns / 1000);
+  return { value: quantile(sample, 0.5), sample };
+}
+
+const rate = ({ totalNs, eachNs }: Timings): Outcome => ({
+  value: (eachNs.length * 1e9) / totalNs,
+});
+
+/** The daemon with one program that measures, and the echo with another. */
+async function besideEcho(
+  installation: Installation,
+  ours: (directory: string) => Promise<Outcome>,
+  clients: number,
+  outcome: (timings: Timings) => Outcome,
+): Promise<Contest> {
+  const daemon = await Daemon.start(installation, 'one');
+  const socket = join(installation.place, `echo-${process.hrtime.bigint()}`);
+  const server = await Server.start('one', ...installation.script('echo-server', socket));
+  const client = installation.script('echo-client', socket, CALLS, String(clients));
+  return {
+    ours: () => ours(daemon.directory),
+    theirs: async () => outcome(await measured('one', ...client)),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([daemon[Symbol.asyncDispose](), server[Symbol.asyncDispose]()]);
+    },
+  };
+}
+
+const sizeQuery: Figure = {
+  name: 'Unary call (the size of a buffer), SDK, p50',
+  baseline: ECHO,
+  unit: 'µs',
+  goal: { atMost: 1.15 },
+  rounds: 9,
+  prepare: (installation) =>
+    besideEcho(
+      installation,
+      async (directory) =>
+        p50(await measured('one', ...installation.script('sizes', directory, CALLS))),
+      1,
+      p50,
+    ),
+};
+
+const access: Figure = {
+  name: 'Begin and end of a CPU access, SDK, p50',
+  baseline: ECHO,
+  unit: 'µs',
+  goal: { atMost: 0.3 },
+  rounds: 9,
+  prepare: (installation) =>
+    besideEcho(
+      installation,
+      async (directory) =>
+        p50(await measured('one', ...installation.script('accesses', directory, '1', CALLS))),
+      1,
+      p50,
+    ),
+};
+
+const manyAccesses: Figure = {
+  name: 'CPU accesses, 64 clients',
+  baseline: 'unary echoes of 64 clients of grpc-js',
+  unit: 'per second',
+  goal: { atLeast: 3 },
+  rounds: 7,
+  prepare: (installation) =>
+    besideEcho(
+      installation,
+      async (directory) =>
+        rate(await measured('one', ...installation.script('accesses', directory, '64', CALLS))),
+      64,
+      rate,
+    ),
+};
+
+export const CONTROL_FIGURES: readonly Figure[] = [sizeQuery, access, manyAccesses];

@@ -1,0 +1,173 @@
+/** Passing fds: what an application waits for when it has a frame's id and wants the frame. */
+import { join } from 'node:path';
+import type { Contest, Figure, Outcome } from '../figure';
+import { Daemon, type Installation } from '../installation';
+import { type Cpus, measured, Server } from '../processes';
+import { quantile } from '../statistics';
+import type { Timings } from '../timings';
+
+const REQUESTS = '20000';
+const BARE = 'a bare C server on epoll, asked by the same client';
+
+const microseconds = ({ eachNs }: Timings): Float64Array =>
+  Float64Array.from(eachNs, (ns) => ns / 1000);
+
+/** Of how long each took. */
+const quantileOf =
+  (part: number) =>
+  (timings: Timings): Outcome => {
+    const sample = microseconds(timings);
+    return { value: quantile(sample, part), sample };
+  };
+const p50 = quantileOf(0.5);
+
+/** Of `fds` in each answer. */
+const rate =
+  (fds = 1) =>
+  ({ totalNs, eachNs }: Timings): Outcome => ({ value: (eachNs.length * fds * 1e9) / totalNs });
+
+/** The C client, which asks a server for `fds` at a time, with so many requests before the first is answered. */
+function fetches(installation: Installation, cpus: Cpus, socket: string, fds = 1, inFlight = 1) {
+  const client = installation.program('fd-client');
+  return measured(cpus, client, socket, String(fds), String(inFlight), REQUESTS);
+}
+
+async function withBareServer(installation: Installation, cpus: Cpus) {
+  const socket = join(installation.place, `bare-${cpus}-${process.hrtime.bigint()}`);
+  const server = await Server.start(cpus, installation.program('fd-server'), socket);
+  return { socket, server };
+}
+
+/** The daemon and the bare server, both with nothing else to do. */
+async function besideBareServer(
+  installation: Installation,
+  cpus: Cpus,
+  ours: (daemon: Daemon) => Promise<Outcome>,
+  theirs: (socket: string) => Promise<Outcome>,
+): Promise<Contest> {
+  const daemon = await Daemon.start(installation, cpus);
+  const { socket, server } = await withBareServer(installation, cpus);
+  return {
+    ours: () => ours(daemon),
+    theirs: () => theirs(socket),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([daemon[Symbol.asyncDispose](), server[Symbol.asyncDispose]()]);
+    },
+  };
+}
+
+const inC = (cpus: Cpus): Figure => ({
+  name: `FETCH of an fd, C client, p50${cpus === 'two' ? ', two CPUs' : ''}`,
+  baseline: BARE,
+  unit: 'µs',
+  goal: { atMost: 1.15 },
+  rounds: 9,
+  prepare: (installation) =>
+    besideBareServer(
+      installation,
+      cpus,
+      async (daemon) => p50(await fetches(installation, cpus, daemon.fdSocket)),
+      async (socket) => p50(await fetches(installation, cpus, socket)),
+    ),
+});
+
+const inFlight = (cpus: Cpus): Figure => ({
+  name: `FETCH, 64 in flight${cpus === 'two' ? ', two CPUs' : ''}`,
+  baseline: BARE,
+  unit: 'per second',
+  goal: { atLeast: 1 },
+  rounds: 9,
+  prepare: (installation) =>
+    besideBareServer(
+      installation,
+      cpus,
+      async (daemon) => rate()(await fetches(installation, cpus, daemon.fdSocket, 1, 64)),
+      async (socket) => rate()(await fetches(installation, cpus, socket, 1, 64)),
+    ),
+});
+
+const inTheSdk: Figure = {
+  name: 'FETCH, SDK client, p50',
+  baseline: 'the bare C server, asked by the C client',
+  unit: 'µs',
+  goal: { atMost: 1.5 },
+  rounds: 9,
+  prepare: (installation) =>
+    besideBareServer(
+      installation,
+      'one',
+      async (daemon) =>
+        p50(await measured('one', ...installation.script('fetch', daemon.directory, REQUESTS))),
+      async (socket) => p50(await fetches(installation, 'one', socket)),
+    ),
+};
+
+const manyAtOnce: Figure = {
+  name: '32 fds in one FETCH, fds',
+  baseline: 'one fd in each FETCH',
+  unit: 'per second',
+  goal: { atLeast: 10 },
+  rounds: 9,
+  async prepare(installation) {
+    const daemon = await Daemon.start(installation, 'one');
+    return {
+      ours: async () => rate(32)(await fetches(installation, 'one', daemon.fdSocket, 32)),
+      theirs: async () => rate()(await fetches(installation, 'one', daemon.fdSocket)),
+      [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
+    };
+  },
+};
+
+const besideCalls: Figure = {
+  name: 'FETCH p99 while 8 unary calls are in flight, two CPUs',
+  baseline: 'p50 with none in flight',
+  unit: 'µs',
+  goal: { atMost: 2.5 },
+  rounds: 9,
+  async prepare(installation) {
+    const daemon = await Daemon.start(installation, 'two');
+    return {
+      async ours() {
+        await using _calls = await Server.start(
+          'two',
+          ...installation.script('endless-calls', daemon.directory, '8'),
+        );
+        return quantileOf(0.99)(await fetches(installation, 'two', daemon.fdSocket));
+      },
+      theirs: async () => p50(await fetches(installation, 'two', daemon.fdSocket)),
+      [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
+    };
+  },
+};
+
+const besideBlockedLoop: Figure = {
+  name: 'FETCH p99.9 while the event loop is blocked 10 ms in every 30, two CPUs',
+  baseline: 'the same with an event loop that is not blocked',
+  unit: 'µs',
+  goal: { atMost: 5 },
+  rounds: 9,
+  async prepare(installation) {
+    const blocker = join(__dirname, '..', 'programs', 'block-the-loop.js');
+    const blocked = await Daemon.start(installation, 'two', { node: ['--require', blocker] });
+    const free = await Daemon.start(installation, 'two');
+    const p999 = quantileOf(0.999);
+    return {
+      ours: async () => p999(await fetches(installation, 'two', blocked.fdSocket)),
+      theirs: async () => p999(await fetches(installation, 'two', free.fdSocket)),
+      async [Symbol.asyncDispose]() {
+        await Promise.all([blocked[Symbol.asyncDispose](), free[Symbol.asyncDispose]()]);
+      },
+    };
+  },
+};
+
+export const FETCH_FIGURES: readonly Figure[] = [
+  inC('one'),
+  inC('two'),
+  inFlight('one'),
+  inFlight('two'),
+  inTheSdk,
+  manyAtOnce,
+  besideCalls,
+  besideBlockedLoop,
+];

@@ -1,0 +1,108 @@
+/** What a machine pays for a broker that is there: its start, and its memory. */
+import { readFileSync } from 'node:fs';
+import { connect } from '../../client';
+import type { Figure, Outcome } from '../figure';
+import { Daemon } from '../installation';
+import { Server } from '../processes';
+
+const CALLS = 20_000;
+const BUFFERS = 10_000;
+const AN_EMPTY_SCRIPT = 'a Node script that does nothing';
+
+/** Resident, of a process. proc_pid_status(5) */
+export function residentKib(pid: number): number {
+  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kib);
+}
+
+const mebibytes = (pid: number): Outcome => ({ value: residentKib(pid) / 1024 });
+
+/** From its execve(2) to when it says that it is ready. */
+async function start(begin: () => Promise<AsyncDisposable>): Promise<Outcome> {
+  const at = performance.now();
+  const server = await begin();
+  const value = performance.now() - at;
+  await server[Symbol.asyncDispose]();
+  return { value };
+}
+
+const startUp: Figure = {
+  name: 'Daemon start to ready, installed',
+  baseline: AN_EMPTY_SCRIPT,
+  unit: 'ms',
+  goal: { atMost: 2 },
+  rounds: 21,
+  prepare: async (installation) => ({
+    ours: () => start(() => Daemon.start(installation, 'one')),
+    theirs: () => start(() => Server.start('one', ...installation.script('idle'))),
+    [Symbol.asyncDispose]: async () => {},
+  }),
+};
+
+/** How much a process has that has just been started, and has done something. */
+async function memory<Process extends AsyncDisposable & { readonly pid: number }>(
+  begin: () => Promise<Process>,
+  act: (started: Process) => Promise<void> = async () => {},
+): Promise<Outcome> {
+  await using started = await begin();
+  await act(started);
+  return mebibytes(started.pid);
+}
+
+const resident = (
+  what: string,
+  atMost: number,
+  act?: (daemon: Daemon) => Promise<void>,
+): Figure => ({
+  name: `Resident memory of the daemon, ${what}`,
+  baseline: AN_EMPTY_SCRIPT,
+  unit: 'MiB',
+  goal: { atMost },
+  rounds: 5,
+  prepare: async (installation) => ({
+    ours: () => memory(() => Daemon.start(installation, 'one'), act),
+    theirs: () => memory(() => Server.start('one', ...installation.script('idle'))),
+    [Symbol.asyncDispose]: async () => {},
+  }),
+});
+
+async function manyCalls({ directory }: Daemon): Promise<void> {
+  await using broker = await connect({ runtimeDirectory: directory });
+  const buffer = await broker.allocate({ sizeBytes: 4096, heap: 'memfd' });
+  for (let call = 0; call < CALLS; call += 1) await buffer.size();
+}
+
+/** Without the memory of the buffers themselves, which is shared memory and not the daemon's. */
+const perBuffer: Figure = {
+  name: `Resident memory of the daemon for each of ${BUFFERS} buffers`,
+  baseline: null,
+  unit: 'KiB',
+  goal: { atMost: 1 },
+  rounds: 3,
+  prepare: async (installation) => ({
+    async ours() {
+      await using daemon = await Daemon.start(installation, 'one');
+      const allocate = async (count: number) => {
+        const broker = await connect({ runtimeDirectory: daemon.directory });
+        for (let i = 0; i < count; i += 1) {
+          await broker.allocate({ sizeBytes: 4096, heap: 'memfd' });
+        }
+        return broker;
+      };
+      // A heap that has grown to what so many calls need is not what a buffer costs.
+      await (await allocate(BUFFERS)).close();
+      const before = residentKib(daemon.pid);
+      await using _holder = await allocate(BUFFERS);
+      return { value: (residentKib(daemon.pid) - before) / BUFFERS };
+    },
+    theirs: async () => ({ value: Number.NaN }),
+    [Symbol.asyncDispose]: async () => {},
+  }),
+};
+
+export const FOOTPRINT_FIGURES: readonly Figure[] = [
+  startUp,
+  resident('idle', 1.3),
+  resident(`after ${CALLS} unary calls`, 1.9, manyCalls),
+  perBuffer,
+];

@@ -1,0 +1,115 @@
+#!/usr/bin/env node
+/** `npm run bench`: each figure as a ratio to its baseline, measured in the same run; a table and two plots. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, release } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { findOrInstallPrograms } from './debian';
+import { type Figure, measure, type Result } from './figure';
+import { BUS_FIGURES } from './figures/bus';
+import { CONTROL_FIGURES } from './figures/control';
+import { FETCH_FIGURES } from './figures/fetch';
+import { FOOTPRINT_FIGURES } from './figures/footprint';
+import { Installation } from './installation';
+import { TemporaryDirectory } from './processes';
+import { formatGoal, formatRatio, formatTable } from './report/markdown';
+import { type Curve, drawDistributions, drawGoals, sampleOf } from './report/plots';
+import { judge, type Verdict } from './report/verdict';
+
+const FIGURES: readonly Figure[] = [
+  ...FETCH_FIGURES,
+  ...BUS_FIGURES,
+  ...CONTROL_FIGURES,
+  ...FOOTPRINT_FIGURES,
+];
+
+const HELP = `usage: npm run bench [-- OPTIONS]
+
+Measures what dmabufd does beside what does as much of it as there is elsewhere: a bare C server, D-Bus, an empty call of grpc-js, an
+empty Node script. The two take turns, pinned to one CPU unless the figure says two. Some fifteen minutes, on a machine that has nothing
+else to do. Debian's dbus-daemon, dbus-broker and libsystemd-dev are installed if they are not there.
+
+  --only TEXT    figures whose name contains it
+  --out DIR      also write figures.md, figures.json, goals.svg and fetch.svg there
+  --json         print JSON instead of the table
+  --list         name the figures
+  --help         this text
+`;
+
+const say = (message: string) => process.stderr.write(`${message}\n`);
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      only: { type: 'string', default: '' },
+      out: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const figures = FIGURES.filter(({ name }) =>
+    name.toLowerCase().includes(values.only.toLowerCase()),
+  );
+  if (values.help || values.list) {
+    process.stdout.write(values.help ? HELP : figures.map(({ name }) => `${name}\n`).join(''));
+    return;
+  }
+  if (figures.length === 0)
+    throw new Error(`--only ${values.only}: no figure has that in its name`);
+  const results = await measureAll(figures);
+  const verdicts = results.map(judge);
+  if (values.out !== undefined) write(values.out, results, verdicts);
+  process.stdout.write(values.json ? `${JSON.stringify(verdicts, null, 2)}\n` : report(verdicts));
+}
+
+async function measureAll(figures: readonly Figure[]): Promise<Result[]> {
+  await findOrInstallPrograms(say);
+  using directory = new TemporaryDirectory();
+  say('building the package and the baselines');
+  const installation = await Installation.make(directory);
+  const results: Result[] = [];
+  for (const [index, figure] of figures.entries()) {
+    say(`${index + 1}/${figures.length} ${figure.name}`);
+    const result = await measure(figure, installation);
+    const verdict = judge(result);
+    say(`    ${formatRatio(verdict)}, to reach: ${formatGoal(verdict)}`);
+    results.push(result);
+  }
+  return results;
+}
+
+function report(verdicts: readonly Verdict[]): string {
+  const [cpu] = cpus();
+  const machine = `Node ${process.version}, Linux ${release()}, ${cpus().length} CPUs (${cpu?.model.trim() ?? 'unknown'})`;
+  return `${machine}\n\n${formatTable(verdicts)}`;
+}
+
+function write(directory: string, results: readonly Result[], verdicts: readonly Verdict[]): void {
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'figures.md'), report(verdicts));
+  writeFileSync(join(directory, 'figures.json'), `${JSON.stringify(verdicts, null, 2)}\n`);
+  writeFileSync(join(directory, 'goals.svg'), drawGoals(verdicts));
+  const curves = curvesOf(results);
+  if (curves.length > 0) writeFileSync(join(directory, 'fetch.svg'), drawDistributions(curves));
+}
+
+function curvesOf(results: readonly Result[]): Curve[] {
+  const of = (name: string, figure: Figure | undefined, side: 'ours' | 'theirs') =>
+    results
+      .filter((result) => result.figure === figure)
+      .map((result) => ({ name, sample: sampleOf(result, side) }));
+  const [inC] = FETCH_FIGURES;
+  const [broker, daemon] = BUS_FIGURES;
+  return [
+    ...of('dmabufd', inC, 'ours'),
+    ...of('bare C server', inC, 'theirs'),
+    ...of('D-Bus, dbus-broker', broker, 'theirs'),
+    ...of('D-Bus, dbus-daemon', daemon, 'theirs'),
+  ];
+}
+
+main().catch((error: unknown) => {
+  say(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+});
