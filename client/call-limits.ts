@@ -53,13 +53,15 @@ export interface Waiting<T> {
   readonly signals?: readonly AbortSignal[];
   /** Who keeps the deadline: a timer here (the default), or what is waited for. */
   readonly keepsDeadline?: boolean;
+  /** How much later the timer here is than the deadline: whoever keeps it elsewhere has more to say about it. */
+  readonly graceMs?: number;
   /** Begins; returns what is to be done if the wait ends before it is settled. */
   readonly start: (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void;
 }
 
 /** Rejects with `CANCELLED` or `DEADLINE_EXCEEDED` when a limit is reached first; never leaves a timer or listener behind. */
 export function waitWithin<T>(waiting: Waiting<T>): Promise<T> {
-  const { limits, what, signals = [], keepsDeadline = true, start } = waiting;
+  const { limits, what, signals = [], keepsDeadline = true, graceMs = 0, start } = waiting;
   return new Promise<T>((resolve, reject) => {
     limits.check(what);
     const all = [...limits.signals, ...signals];
@@ -92,9 +94,9 @@ export function waitWithin<T>(waiting: Waiting<T>): Promise<T> {
       signal.addEventListener('abort', listener);
       undo.push(() => signal.removeEventListener('abort', listener));
     }
-    if (keepsDeadline && limits.remainingMs <= LONGEST_TIMER_MS) {
+    if (keepsDeadline && limits.remainingMs + graceMs <= LONGEST_TIMER_MS) {
       const expire = () => giveUp(timedOut(what, limits));
-      const timer = setTimeout(expire, Math.ceil(limits.remainingMs));
+      const timer = setTimeout(expire, Math.ceil(limits.remainingMs + graceMs));
       undo.push(() => clearTimeout(timer));
     }
   });

@@ -14,6 +14,9 @@ import {
 } from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/proto-loader';
 import { loadContract, SESSION_METADATA_KEY } from '../proto';
+import type { BeginCpuAccessRequest } from '../proto/generated/dmabufd/v1/BeginCpuAccessRequest';
+import type { EndCpuAccessRequest } from '../proto/generated/dmabufd/v1/EndCpuAccessRequest';
+import { type AccessStep, AccessStream } from './access-stream';
 import { type CallLimits, endOfMany, pause, timedOut, waitWithin } from './call-limits';
 import { onceQueued } from './connect-queue';
 import { ConnectionLostError, DmabufdError, errorOfCall } from './errors';
@@ -45,6 +48,11 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.max_reconnect_backoff_ms': NEVER_MS,
 };
 
+/** What the daemon says at a deadline that it keeps itself is on its way for so long at the most. */
+const TIME_TO_ANSWER_MS = 500;
+/** Of setTimeout. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
 /** A daemon that is started again is there after some hundred milliseconds. */
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
@@ -73,6 +81,7 @@ export class ControlConnection {
   readonly #hasSession: boolean;
   readonly #closing = endOfMany();
   readonly #waits = new Turns(MOST_WAITS);
+  readonly #accesses: AccessStream;
   #client: Client;
 
   /** Connects with the first call. `token` is what WELCOME carried; null for calls that need no session. */
@@ -83,6 +92,7 @@ export class ControlConnection {
     this.#client = this.#newClient();
     this.#hasSession = token !== null;
     if (token !== null) this.#metadata.set(SESSION_METADATA_KEY, Buffer.from(token));
+    this.#accesses = this.#accessStream();
   }
 
   /**
@@ -134,22 +144,32 @@ export class ControlConnection {
    * A call that the daemon may answer late, since it waits for others. `beforeRepeated` is done before it is made again after
    * a restart.
    */
-  async callThatWaits<Request, Response>(
+  callThatWaits<Request, Response>(
     method: Method<Request, Response>,
     request: Request,
     limits: CallLimits,
-    beforeRepeated: () => Promise<void> = () => Promise.resolve(),
   ): Promise<Response> {
-    const what = nameOf(method);
-    const leave = await this.#waits.enter(limits, what, [this.closed]);
-    try {
-      return await this.untilAnswered(limits, what, async (isRepeated) => {
-        if (isRepeated) await beforeRepeated();
-        return this.callOnce(method, request, limits);
-      });
-    } finally {
-      leave();
-    }
+    return this.#inTurn(limits, nameOf(method), () => this.callOnce(method, request, limits));
+  }
+
+  /** Begins an access, which may wait for others. `beforeRepeated` is done before it is begun again after a restart. */
+  beginAccess(
+    begin: BeginCpuAccessRequest,
+    limits: CallLimits,
+    beforeRepeated: () => Promise<void>,
+  ): Promise<void> {
+    const what = 'BeginCpuAccess';
+    return this.#inTurn(limits, what, async (isRepeated) => {
+      if (isRepeated) await beforeRepeated();
+      // Not none, which is 30 s.
+      const timeoutMs = Math.min(Math.ceil(limits.remainingMs) || 1, LONGEST_WAIT_MS);
+      await this.#step({ begin, timeoutMs }, what, limits);
+    });
+  }
+
+  /** Ends an access, once. */
+  endAccess(end: EndCpuAccessRequest, limits: CallLimits): Promise<void> {
+    return this.#step({ end }, 'EndCpuAccess', limits);
   }
 
   /** Opens a stream and waits for its header, which says that it has begun. It has no deadline after that. */
@@ -175,7 +195,55 @@ export class ControlConnection {
    */
   close(reason: DmabufdError = new ConnectionLostError('closed by this process')): void {
     this.#closing.abort(reason);
+    this.#accesses.close();
     this.#client.close();
+  }
+
+  async #inTurn<T>(
+    limits: CallLimits,
+    what: string,
+    attempt: (isRepeated: boolean) => Promise<T>,
+  ): Promise<T> {
+    const leave = await this.#waits.enter(limits, what, [this.closed]);
+    try {
+      return await this.untilAnswered(limits, what, attempt);
+    } finally {
+      leave();
+    }
+  }
+
+  #step(step: AccessStep, what: string, limits: CallLimits): Promise<void> {
+    return onceQueued(limits, what, () =>
+      waitWithin<void>({
+        limits,
+        what,
+        signals: [this.closed],
+        graceMs: TIME_TO_ANSWER_MS,
+        start: (resolve, reject) => this.#accesses.take(step, resolve, reject),
+      }),
+    );
+  }
+
+  #accessStream(): AccessStream {
+    let client = this.#client;
+    const { path, requestSerialize, responseDeserialize } = this.methods.accesses.StreamCpuAccesses;
+    return new AccessStream(
+      () => {
+        client = this.#client;
+        return client.makeBidiStreamRequest(
+          path,
+          requestSerialize,
+          responseDeserialize,
+          this.#metadata,
+        );
+      },
+      (error) => {
+        this.#replaceIfUnavailable(client, error);
+        return isCutOff(error)
+          ? new ConnectionLostError('the daemon cut the stream of accesses off', { cause: error })
+          : errorOfStream(error);
+      },
+    );
   }
 
   #call<Request, Response>(
@@ -265,7 +333,7 @@ export class ControlConnection {
  * the caller's whole time goes into the wait, the call's deadline is later by so much.
  */
 function withTimeToAnswer(milliseconds: number): number {
-  return Math.min(milliseconds / 0.9, milliseconds + 500);
+  return Math.min(milliseconds / 0.9, milliseconds + TIME_TO_ANSWER_MS);
 }
 
 /** The error of a stream that ended with another status than OK. */
@@ -275,9 +343,15 @@ export function errorOfStream(error: Error): DmabufdError {
     : new DmabufdError('UNKNOWN', error.message, { cause: error });
 }
 
+/** By a daemon that stops: whoever gave up here has been told so already. */
+function isCutOff(error: Error): boolean {
+  return (
+    isServiceError(error) && error.code === status.CANCELLED && error.details === 'Call cancelled'
+  );
+}
+
 function errorOfUnary(error: ServiceError, what: string, limits: CallLimits): DmabufdError {
-  // Whoever gave up here has been told so already: it was a daemon that stops.
-  if (error.code === status.CANCELLED && error.details === 'Call cancelled') {
+  if (isCutOff(error)) {
     return new ConnectionLostError(`${what}: the daemon cut the call off`, { cause: error });
   }
   // grpc-js's own message at the deadline lists its internals.

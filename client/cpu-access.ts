@@ -116,12 +116,11 @@ function arbitrated(lease: Lease, mode: AccessMode, { timeoutMs }: CallLimits): 
   return {
     begin: async (limits) => {
       lease.requireLive();
-      const { BeginCpuAccess } = control.methods.accesses;
       const request = { bufferId: lease.id, mode: MODE_NAMES[mode] };
       // The daemon may have begun it before it was restarted; begun again, it is in the right place of the queue.
       const endFirst = () => end(limits).catch(ignoreNotBegun);
       try {
-        await control.callThatWaits(BeginCpuAccess, request, limits, endFirst);
+        await control.beginAccess(request, limits, endFirst);
       } catch (error) {
         // The daemon may have begun it in the moment in which this side gave up.
         if (gaveUp(error)) await end(new CallLimits()).catch(() => {});
@@ -140,10 +139,9 @@ function arbitrated(lease: Lease, mode: AccessMode, { timeoutMs }: CallLimits): 
 /** However long the daemon takes to come back: nobody else can end it but the session's own end. */
 function endWhileSessionLives(control: ControlConnection, bufferId: number): Promise<void> {
   const limits = new CallLimits({ timeoutMs: Number.POSITIVE_INFINITY });
-  const { EndCpuAccess } = control.methods.accesses;
   return control.untilAnswered(limits, 'EndCpuAccess', async (isRepeated) => {
     try {
-      await control.callOnce(EndCpuAccess, { bufferId }, limits);
+      await control.endAccess({ bufferId }, limits);
     } catch (error) {
       // The first was carried out, and its answer lost with the daemon that was restarted.
       if (!isRepeated) throw error;

@@ -1,13 +1,15 @@
 /** AccessService of access.proto. */
 import type { AccessServiceHandlers } from '../../proto/generated/dmabufd/v1/AccessService';
 import type { Broker } from '../domain/broker';
+import { type AccessStreams, WAIT_TIMEOUT_MS } from './access-streams';
 import { type CallContext, unary } from './call';
 import { parseId, parseMode } from './parse';
 
-/** As access.proto promises to a call that waits without a deadline. */
-const WAIT_TIMEOUT_MS = 30_000;
-
-export function accessService(broker: Broker, context: CallContext): AccessServiceHandlers {
+export function accessService(
+  broker: Broker,
+  context: CallContext,
+  streams: AccessStreams,
+): AccessServiceHandlers {
   const { buffers } = broker;
   return {
     BeginCpuAccess: unary(context, async ({ bufferId, mode }, call) => {
@@ -34,5 +36,7 @@ export function accessService(broker: Broker, context: CallContext): AccessServi
       },
       { isCharged: false },
     ),
+
+    StreamCpuAccesses: (stream) => streams.serve(stream),
   };
 }

@@ -6,6 +6,7 @@
 import type {
   handleUnaryCall,
   Metadata,
+  ServerDuplexStream,
   ServerErrorResponse,
   ServerUnaryCall,
   ServerWritableStream,
@@ -40,7 +41,9 @@ export interface CallContext {
 }
 
 type AnyCall = Pick<
-  ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>,
+  | ServerUnaryCall<unknown, unknown>
+  | ServerWritableStream<unknown, unknown>
+  | ServerDuplexStream<unknown, unknown>,
   'metadata' | 'getPeer' | 'getDeadline' | 'getPath' | 'cancelled'
 > & {
   once(event: 'cancelled', listener: () => void): unknown;

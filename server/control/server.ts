@@ -6,6 +6,7 @@ import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-j
 import { loadContract } from '../../proto';
 import type { Broker } from '../domain/broker';
 import { accessService } from './access-service';
+import { AccessStreams } from './access-streams';
 import { bufferService } from './buffer-service';
 import type { CallContext } from './call';
 import { type DaemonFacts, daemonService } from './daemon-service';
@@ -47,10 +48,11 @@ export function createControlServer(
     'grpc.max_concurrent_streams': MAX_CONCURRENT_CALLS,
     'grpc-node.max_session_memory': MAX_CONNECTION_MEGABYTES,
   });
+  const accessStreams = new AccessStreams(broker, context);
   server.addService(services.HeapService.service, heapService(broker, context));
   server.addService(services.BufferService.service, bufferService(broker, context));
   server.addService(services.ShareService.service, shareService(broker, context));
-  server.addService(services.AccessService.service, accessService(broker, context));
+  server.addService(services.AccessService.service, accessService(broker, context, accessStreams));
   server.addService(services.EventService.service, eventService(broker, context));
   server.addService(services.DaemonService.service, daemonService(broker, context, about));
   server.addService(services.PolicyService.service, policyService(policy, context));
@@ -63,6 +65,7 @@ export function createControlServer(
     injector,
     drain(graceMs) {
       health.stop();
+      accessStreams.close();
       injector.drain(graceMs);
     },
   };

@@ -16,6 +16,7 @@ describeAsRoot('while control.sock is flooded, an honest client works on', () =>
       ['allocations', 'allocate'],
       ['lists of many buffers', 'list'],
       ['event streams', 'watch'],
+      ['steps of accesses that there are not', 'steps'],
       ['calls that are denied', 'denied'],
       ['tokens that are none', 'stolen'],
       ['methods that do not exist', 'unknown'],

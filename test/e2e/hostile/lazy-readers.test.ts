@@ -15,6 +15,7 @@ describeAsRoot('while somebody asks and never reads, an honest client works on',
       ['calls, and the socket is full', 'answers'],
       ['calls, within a window of 0', 'window'],
       ['reflection, within a window of 0', 'reflection'],
+      ['steps of accesses, within a window of 0', 'steps'],
       ['events, more than can be queued', 'watch'],
     ]),
   )('%s', async (_, attack) => {

@@ -26,6 +26,8 @@ def unary():
         return "/dmabufd.v1.EventService/WatchEvents", b""
     if attack == "denied":
         return "/dmabufd.v1.BufferService/ListBuffers", b"\x18\x01"
+    if attack == "steps":
+        return "/dmabufd.v1.AccessService/StreamCpuAccesses", b""
     if attack == "stolen":
         return "/dmabufd.v1.HeapService/ListHeaps", b""
     return "/dmabufd.v1.NoSuchService/NoSuchMethod", b""
@@ -34,7 +36,7 @@ def unary():
 path, bytes_ = unary()
 sent_token = bytes(32) if attack == "stolen" else token
 block = http2.fields(path, sent_token)
-body = http2.message(bytes_)
+body = http2.end_steps(100) if attack == "steps" else http2.message(bytes_)
 
 
 class Flood:

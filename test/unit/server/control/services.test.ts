@@ -1,5 +1,7 @@
 import { accessService } from '../../../../server/control/access-service';
+import { AccessStreams } from '../../../../server/control/access-streams';
 import { bufferService } from '../../../../server/control/buffer-service';
+import type { Broker } from '../../../../server/domain/broker';
 import type { Charge } from '../../../../server/domain/quota';
 import { Bench, FakeMemory, NEVER, peer, sessionId, settle } from '../domain/fakes';
 import { answerTo, callOfSession, context } from './fake-call';
@@ -12,6 +14,11 @@ function bench(sizeBytes: number | null = 4096) {
   const memory = new FakeMemory(made.kernel, sizeBytes);
   const { id } = made.broker.intake.adopt(session, memory, { label: '', exporter: 'drm' });
   return { made, session, memory, id, request: { bufferId: String(id) } };
+}
+
+function accessServiceOf(broker: Broker) {
+  const shared = context([], broker);
+  return accessService(broker, shared, new AccessStreams(broker, shared));
 }
 
 describe('GetBufferSize', () => {
@@ -28,7 +35,7 @@ describe('GetBufferSize', () => {
 describe('BeginCpuAccess', () => {
   test('ends the access that began when nobody waited for the answer any more', async () => {
     const { made, memory, request } = bench();
-    const { BeginCpuAccess } = accessService(made.broker, context([], made.broker));
+    const { BeginCpuAccess } = accessServiceOf(made.broker);
     const call = callOfSession<Parameters<typeof BeginCpuAccess>[0]['request'], object>({
       ...request,
       mode: 'CPU_ACCESS_MODE_WRITE',
@@ -52,7 +59,7 @@ describe('EndCpuAccess', () => {
     } catch {
       // As many as it may have.
     }
-    const { EndCpuAccess } = accessService(made.broker, context([], made.broker));
+    const { EndCpuAccess } = accessServiceOf(made.broker);
     expect(await answerTo(EndCpuAccess, callOfSession(request))).toEqual({});
     await settle();
     expect(memory.log).toEqual(['START write', 'END write']);
