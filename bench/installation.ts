@@ -1,5 +1,6 @@
 /** What is measured and what measures: the package as it would be installed, and the programs of this directory, compiled. */
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -53,6 +54,16 @@ async function compile(name: Program, place: string, libraries: string[] = []): 
   await run(process.env.CC ?? 'cc', [...flags, '-o', join(place, name), source, ...libraries]);
 }
 
+/** How many fds this user lets a process open: RLIMIT_NOFILE, the hard one. proc_pid_limits(5) */
+function mostFds(): number {
+  const limits = readFileSync('/proc/self/limits', 'utf8');
+  const [, hard = '0'] = /^Max open files +\S+ +(\S+)/m.exec(limits) ?? [];
+  return hard === 'unlimited' ? 65_536 : Math.min(Number(hard), 65_536);
+}
+
+/** The most buffers that a figure has, as far as the fds of this machine allow: one costs the daemon up to three. */
+export const MOST_BUFFERS = Math.min(10_000, Math.floor(mostFds() / 5000) * 1000);
+
 /** The daemon of the package, on a directory of its own. */
 export class Daemon implements AsyncDisposable {
   private constructor(
@@ -63,17 +74,17 @@ export class Daemon implements AsyncDisposable {
   static async start(
     installation: Installation,
     cpus: 'one' | 'two',
-    options: { readonly node?: readonly string[]; readonly daemon?: readonly string[] } = {},
+    options: { readonly node?: readonly string[] } = {},
   ): Promise<Daemon> {
     const directory = join(installation.place, `run-${process.hrtime.bigint()}`);
     const server = await Server.start(
       cpus,
+      ...['prlimit', `--nofile=${mostFds()}`],
       process.execPath,
       ...(options.node ?? []),
       installation.daemonProgram,
       '--runtime-dir',
       directory,
-      ...(options.daemon ?? []),
     );
     return new Daemon(directory, server);
   }

@@ -2,11 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { connect } from '../../client';
 import type { Figure, Outcome } from '../figure';
-import { Daemon } from '../installation';
+import { Daemon, MOST_BUFFERS } from '../installation';
 import { Server } from '../processes';
 
 const CALLS = 20_000;
-const BUFFERS = 10_000;
 const AN_EMPTY_SCRIPT = 'a Node script that does nothing';
 
 /** Resident, of a process. proc_pid_status(5) */
@@ -74,7 +73,7 @@ async function manyCalls({ directory }: Daemon): Promise<void> {
 
 /** Without the memory of the buffers themselves, which is shared memory and not the daemon's. */
 const perBuffer: Figure = {
-  name: `Resident memory of the daemon for each of ${BUFFERS} buffers`,
+  name: `Resident memory of the daemon for each of ${MOST_BUFFERS} buffers`,
   baseline: null,
   unit: 'KiB',
   goal: { atMost: 1 },
@@ -90,10 +89,10 @@ const perBuffer: Figure = {
         return broker;
       };
       // A heap that has grown to what so many calls need is not what a buffer costs.
-      await (await allocate(BUFFERS)).close();
+      await (await allocate(MOST_BUFFERS)).close();
       const before = residentKib(daemon.pid);
-      await using _holder = await allocate(BUFFERS);
-      return { value: (residentKib(daemon.pid) - before) / BUFFERS };
+      await using _holder = await allocate(MOST_BUFFERS);
+      return { value: (residentKib(daemon.pid) - before) / MOST_BUFFERS };
     },
     theirs: async () => ({ value: Number.NaN }),
     [Symbol.asyncDispose]: async () => {},

@@ -1,7 +1,7 @@
 /** The plots: how each figure stands to what is to be reached, and how long an fd takes. */
 import type { Result } from '../figure';
 import { quantile } from '../statistics';
-import { formatGoal, formatRatio } from './markdown';
+import { formatGoal, formatNumber, formatRatio } from './markdown';
 import { drawing, element, INK, line, logarithmic, PALETTE, text, ticks } from './svg';
 import type { Verdict } from './verdict';
 
@@ -94,4 +94,42 @@ export function drawDistributions(curves: readonly Curve[]): string {
 /** All rounds' samples of one side. */
 export function sampleOf(result: Result, side: 'ours' | 'theirs'): number[] {
   return result[side].flatMap(({ sample }) => (sample === undefined ? [] : [...sample]));
+}
+
+export interface Series {
+  readonly name: string;
+  readonly points: readonly { readonly x: number; readonly y: number }[];
+}
+
+/** A small plot for each series, from 0, beside each other: they have nothing in common but what there is more and more of. */
+export function drawSeries(over: string, all: readonly Series[]): string {
+  const [wide, high, margin] = [WIDTH / 3, 210, 46];
+  const plots = all.flatMap(({ name, points }, index) => {
+    const left = (index % 3) * wide + margin;
+    const top = Math.floor(index / 3) * high + 40;
+    const [right, bottom] = [left + wide - margin - 16, top + high - 84];
+    const most = Math.max(...points.map(({ y }) => y)) * 1.15;
+    const last = points.at(-1)?.x ?? 1;
+    const x = (value: number) => left + ((right - left) * value) / last;
+    const y = (value: number) => bottom - ((bottom - top) * value) / most;
+    const path = points.map((point) => `${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`);
+    return [
+      text(left, top - 12, name),
+      line(left, bottom, right, bottom),
+      line(left, top, left, bottom),
+      text(left - 6, bottom + 4, '0', 'end'),
+      text(left - 6, top + 8, formatNumber(most), 'end'),
+      text(right, bottom + 18, `${last.toLocaleString('en')} ${over}`, 'end'),
+      element('polyline', {
+        points: path.join(' '),
+        fill: 'none',
+        stroke: PALETTE[0],
+        'stroke-width': 2,
+      }),
+      ...points.map((point) =>
+        element('circle', { cx: x(point.x), cy: y(point.y), r: 3, fill: PALETTE[0] }),
+      ),
+    ];
+  });
+  return drawing(WIDTH, Math.ceil(all.length / 3) * high, ...plots);
 }
