@@ -3,7 +3,7 @@
  * `npm test`: all tests, here and on a real kernel, and one line at the end that says how many.
  *
  * Unit, native and e2e tests run on this machine, whatever it has; then the native ones once more with sanitizers
- * (test/sanitize), each fuzz target for some seconds (test/fuzz), and the package for arm64, translated by QEMU (test/arm64). The kernel tests, and the e2e tests once more, run in
+ * (test/sanitize), each fuzz target for some seconds (test/fuzz), clients upon clients for a minute (test/soak), and the package for arm64, translated by QEMU (test/arm64). The kernel tests, and the e2e tests once more, run in
  * a VM with a stock kernel that has real dma-bufs (test/kernel), the service tests in one with a Debian system of its own and
  * systemd. What all that needs is got while the others run.
  */
@@ -18,14 +18,16 @@ import { runKernelTests, runServiceTests } from './kernel/run-in-vm';
 import { type Provision, provision } from './kernel/vm/provision';
 import { findOrMakeSystem } from './kernel/vm/system';
 import { runSanitized } from './sanitize/run';
+import { soak } from './soak/soak';
 
 const FUZZ_SECONDS = 10;
 const RACE_SECONDS = 5;
+const SOAK_SECONDS = 60;
 
 const HELP = `usage: npm test [-- OPTIONS]
 
 Runs the unit, native and e2e tests on this machine, the native tests with sanitizers, each fuzz target for
-${FUZZ_SECONDS} seconds, the package for arm64 under QEMU, then the kernel tests and the e2e tests in a VM with a stock Debian 13 kernel (QEMU, without
+${FUZZ_SECONDS} seconds, clients upon clients for ${SOAK_SECONDS} seconds, the package for arm64 under QEMU, then the kernel tests and the e2e tests in a VM with a stock Debian 13 kernel (QEMU, without
 KVM), and those of the service on a Debian 13 system with systemd. As root on Debian it gets clang, QEMU, the kernel and the
 system by itself.
 
@@ -67,6 +69,16 @@ async function fuzzShortly(provided: Promise<Clang>): Promise<Counts> {
   return { ...NO_TESTS, passed, failed: results.length - passed };
 }
 
+/** Counts as one test. */
+async function soakShortly(): Promise<Counts> {
+  const seed = (Date.now() % 2 ** 31) + 1;
+  const { differences, ...sum } = await soak(SOAK_SECONDS, seed, () => {});
+  say(`soaked for ${SOAK_SECONDS} s, seed ${seed}: ${JSON.stringify(sum)}`);
+  for (const difference of differences) say(`not as before: ${difference}`);
+  const failed = differences.length === 0 ? 0 : 1;
+  return { ...NO_TESTS, passed: 1 - failed, failed };
+}
+
 async function testOnKernel(vm: Promise<Provision>): Promise<Counts> {
   const readiness = await vm;
   if (!readiness.ready) {
@@ -105,6 +117,7 @@ async function main(): Promise<number> {
   let counts = await runJest(['unit', 'native', 'e2e']);
   counts = add(counts, await runSanitized(RACE_SECONDS, say));
   counts = add(counts, await fuzzShortly(clang));
+  counts = add(counts, await soakShortly());
   // After the system, whose maker uses apt too.
   await Promise.allSettled([system]);
   counts = add(counts, await testOnArm64(cacheDirectory(), say));

@@ -135,7 +135,10 @@ class AccessStream {
       status = statusOf(error, (err) => this.context.log.error({ path, err }, 'a call failed'));
     }
     this.steps -= 1;
-    if (!this.isOver && this.stream.write({ serial, ...status })) this.readOn();
+    if (this.isOver) return;
+    // Who does not read what it is answered is not read from either.
+    if (this.stream.write({ serial, ...status })) this.readOn();
+    else this.stream.pause();
   }
 
   private async begin(
@@ -181,6 +184,6 @@ class AccessStream {
   }
 
   private readOn(): void {
-    if (this.steps < MAX_STEPS && this.stream.writableNeedDrain === false) this.stream.resume();
+    if (this.steps < MAX_STEPS && !this.stream.writableNeedDrain) this.stream.resume();
   }
 }
