@@ -63,10 +63,8 @@ export interface Waiting<T> {
 export function waitWithin<T>(waiting: Waiting<T>): Promise<T> {
   const { limits, what, signals = [], keepsDeadline = true, graceMs = 0, start } = waiting;
   return new Promise<T>((resolve, reject) => {
-    limits.check(what);
+    requireTime(limits, what, signals);
     const all = [...limits.signals, ...signals];
-    const aborted = all.find((signal) => signal.aborted);
-    if (aborted !== undefined) throw errorOfAbort(aborted, what);
     let settled = false;
     const undo: (() => void)[] = [];
     const settle = () => {
@@ -100,6 +98,17 @@ export function waitWithin<T>(waiting: Waiting<T>): Promise<T> {
       undo.push(() => clearTimeout(timer));
     }
   });
+}
+
+/** Throws if it is over before its next step, `what`, begins. */
+export function requireTime(
+  limits: CallLimits,
+  what: string,
+  signals: readonly AbortSignal[] = [],
+): void {
+  limits.check(what);
+  const aborted = signals.find((signal) => signal.aborted);
+  if (aborted !== undefined) throw errorOfAbort(aborted, what);
 }
 
 /** What ends any number of waits at once. Of an ordinary one with more than ten node says that it leaks. */

@@ -108,9 +108,13 @@ async function runInside<T>(
 
 function arbitrated(lease: Lease, mode: AccessMode, { timeoutMs }: CallLimits): Bracket {
   const { control } = lease.session;
-  let owed: Promise<void> = Promise.resolve();
+  let owed: Promise<void> | null = null;
+  // One at a time: another one that is still under way when this access is over would end somebody else's.
   const end = (limits: CallLimits): Promise<void> => {
-    owed = endWhileSessionLives(control, lease.id);
+    owed ??= endWhileSessionLives(control, lease.id).finally(() => {
+      owed = null;
+    });
+    owed.catch(() => {});
     return waitFor(owed, limits, 'EndCpuAccess');
   };
   return {
@@ -132,7 +136,7 @@ function arbitrated(lease: Lease, mode: AccessMode, { timeoutMs }: CallLimits): 
       // Limits of its own: those of the access may be used up, and an end is owed all the same.
       await end(new CallLimits({ timeoutMs: Math.max(timeoutMs, DEFAULT_TIMEOUT_MS) }));
     },
-    settled: () => owed.catch(() => {}),
+    settled: async () => owed?.catch(() => {}),
   };
 }
 

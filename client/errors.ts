@@ -112,11 +112,14 @@ export function errorOfConnect(code: string | undefined, path: string, cause: un
 }
 
 const GROUP_MAY_CONNECT = 0o020;
+const EVERYBODY_MAY_CONNECT = 0o002;
 
 /** unix(7): to connect to a socket is to write to its file. */
 function whoMayConnect(path: string): string {
   try {
     const { uid, gid, mode } = statSync(path);
+    if (mode & EVERYBODY_MAY_CONNECT)
+      return 'its mode lets everybody, so something else keeps it out';
     return gid !== 0 && mode & GROUP_MAY_CONNECT
       ? `it is for group ${gid}; whoever is added to that (getent group ${gid}) has to log in again`
       : `it is for uid ${uid} alone`;

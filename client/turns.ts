@@ -2,7 +2,7 @@
  * A queue, first come first served. The CPU accesses of this process to one buffer queue in one, because the daemon takes one of a
  * session at a time and refuses a second; and calls that may wait for long, so that they leave room to others.
  */
-import { type CallLimits, waitWithin } from './call-limits';
+import { type CallLimits, requireTime, waitWithin } from './call-limits';
 
 /** A queue for so many at once. */
 export class Turns {
@@ -19,16 +19,16 @@ export class Turns {
     what: string,
     signals: readonly AbortSignal[] = [],
   ): Promise<() => void> {
+    if (this.#free > 0) {
+      requireTime(limits, what, signals);
+      this.#free -= 1;
+      return this.#leave();
+    }
     await waitWithin<void>({
       limits,
       what,
       signals,
       start: (resolve) => {
-        if (this.#free > 0) {
-          this.#free -= 1;
-          resolve();
-          return () => {};
-        }
         const waiter = () => resolve();
         this.#waiting.push(waiter);
         return () => {
@@ -36,6 +36,10 @@ export class Turns {
         };
       },
     });
+    return this.#leave();
+  }
+
+  #leave(): () => void {
     let left = false;
     return () => {
       if (left) return;

@@ -2,12 +2,13 @@
  * The programs and the SDK in one file each, which start in half the time and take a third of the room that their modules did: nothing is
  * looked for, and what no program reaches is left out. Names and lines stay, so that a stack trace can be read.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
 /** By their places below dist/, which they keep. */
-export const ENTRIES = ['server/main.js', 'client/cli/main.js', 'client/index.js'];
+const SDK = 'client/index.js';
+export const ENTRIES = ['server/main.js', 'client/cli/main.js', SDK];
 
 /** A module that went into a bundle. */
 export interface Bundled {
@@ -35,11 +36,19 @@ export async function bundle(dist: string, target: string): Promise<Bundled[]> {
     metafile: true,
     logLevel: 'error',
   });
+  await nameExports(join(dist, SDK), join(target, SDK));
   const modules = Object.keys(metafile.inputs).flatMap((input) => {
     const [, path] = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input) ?? [];
     return path === undefined ? [] : [join(dirname(dist), path)];
   });
   return [...new Set(modules)].sort().map(describe);
+}
+
+/** So that `import { connect }` works, too: node looks for the names of a CommonJS module in its text, where a bundle has none. */
+async function nameExports(module: string, bundled: string): Promise<void> {
+  const names = Object.keys(await import(module)).filter((name) => /^[A-Za-z]\w*$/.test(name));
+  const exported = names.filter((name) => name !== 'default');
+  appendFileSync(bundled, `0 && (module.exports = { ${exported.join(', ')} });\n`);
 }
 
 function describe(directory: string): Bundled {

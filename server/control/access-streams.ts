@@ -42,7 +42,8 @@ export class AccessStreams {
     };
     try {
       context.bookFdPlane();
-      const call = new Call(stream, context);
+      // Not charged: each begin is, and an end must find its way in however many calls there are.
+      const call = new Call(stream, context, false);
       const served = new AccessStream(broker, context, call, stream, refuse);
       this.open.add(served);
       served.whenOver(() => {
@@ -130,6 +131,8 @@ class AccessStream {
       // What an answer says has happened, a restart does not undo.
       const kept = this.context.whenKept();
       if (kept !== null) await kept;
+      // Nobody hears of it any more, and so nobody would end it.
+      if (begin && this.isOver) await this.endAccess(begin.bufferId);
     } catch (error) {
       const path = this.stream.getPath();
       status = statusOf(error, (err) => this.context.log.error({ path, err }, 'a call failed'));
@@ -162,8 +165,6 @@ class AccessStream {
       cancelTimer();
       charge.refund();
     }
-    // Nobody hears of it any more, and so nobody would end it.
-    if (this.isOver) await this.endAccess(bufferId);
   }
 
   private endAccess(bufferId: string): Promise<void> {

@@ -108,19 +108,21 @@ export class PolicyKeeper {
   }
 }
 
-/** After a restart a file that cannot be taken is what it is for a reload: a mistake, and what was in force before still is. */
+/**
+ * After a restart a file that cannot be taken is what it is for a reload: a mistake, and what was in force before still is. So is one
+ * that the daemon is told to take from now on.
+ */
 async function loadFirst(
   location: PolicyLocation | null,
   daemonUid: number,
   log: Log,
   last: PolicyFact | null,
 ): Promise<LoadedPolicy> {
-  if (location === null || last === null || last.path !== location.path) {
-    return loadPolicy(location, daemonUid);
-  }
+  if (location === null || last === null) return loadPolicy(location, daemonUid);
   const { path, text } = last;
+  const isRequired = location.isRequired || location.path === path;
   try {
-    return await loadPolicy({ path, isRequired: true }, daemonUid);
+    return await loadPolicy({ path: location.path, isRequired }, daemonUid);
   } catch (error) {
     if (!(error instanceof PolicyFileError)) throw error;
     const { lines: problems } = error;

@@ -13,6 +13,7 @@ const TIMEOUT_MS = 180_000;
 const system = setting(SETTINGS.system);
 const unpacked = setting(SETTINGS.package);
 const app = join(unpacked, 'usr', 'lib', 'dmabufd');
+const SDK = join(app, 'dist', 'client', 'index.js');
 const node = [QEMU, '-L', system, join(system, 'usr', 'bin', 'node')] as const;
 
 function setting(name: string): string {
@@ -66,8 +67,9 @@ class Daemon implements AsyncDisposable {
 
 /** One process shares a buffer, another one reads in it what the first has written. */
 const SHARE = `
-const { connect } = require(process.argv[1]);
 (async () => {
+  // As ES modules do.
+  const { connect } = await import(process.argv[1]);
   const at = { runtimeDirectory: process.argv[2] };
   const camera = await connect(at);
   const viewer = await connect(at);
@@ -101,7 +103,7 @@ describe('the arm64 package', () => {
     async () => {
       await using daemon = new Daemon();
       await daemon.ready();
-      expect(runNode('-e', SHARE, app, daemon.directory)).toBe(`arm64 8192 ${8192 * 42}\n`);
+      expect(runNode('-e', SHARE, SDK, daemon.directory)).toBe(`arm64 8192 ${8192 * 42}\n`);
       const ctl = join(app, 'dist', 'client', 'cli', 'main.js');
       expect(runNode(ctl, '--runtime-dir', daemon.directory, 'status')).toMatch(/buffers: +0,/);
     },

@@ -233,6 +233,16 @@ describe('the stream of accesses', () => {
     expect(await another.ended()).toBe(status.UNAUTHENTICATED);
   });
 
+  test('costs nobody a call when it is refused', async () => {
+    for (let round = 0; round < 42; round += 1) {
+      const refused = Array.from({ length: 100 }, () => new RawStream(daemon, null));
+      await Promise.all(refused.map((one) => one.ended()));
+      for (const one of refused) one[Symbol.dispose]();
+    }
+    // More than all the calls that there may be: there are some left.
+    await (await owner.allocate({ sizeBytes: 4096 })).release();
+  });
+
   test('ends when the daemon stops', async () => {
     await using mortal = await DaemonProcess.start();
     using client = await RawFdClient.connect(mortal);

@@ -2,8 +2,17 @@
  * `dmabufctl cdi`: a specification of the Container Device Interface, by which container engines give a container the broker:
  * its sockets and the group that may connect to them. No device node, and nothing to be trusted with.
  */
-import { mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { FD_SOCKET_NAME } from '../../../proto';
 import { ConnectionLostError } from '../../errors';
@@ -48,19 +57,30 @@ export function addCdiCommand(program: Command): void {
     .option('--output <file>', 'write it there, whole or not at all; the directory is made')
     .addHelpText('after', HELP)
     .action(({ output }: { output?: string }, command: Command) => {
-      const { terminal, runtimeDirectory } = invocationOf(command);
+      const { terminal, ...invocation } = invocationOf(command);
+      const runtimeDirectory = resolve(invocation.runtimeDirectory);
       const spec = describeCdi(runtimeDirectory, socketOf(runtimeDirectory));
       if (output === undefined) terminal.result(spec, [JSON.stringify(spec, null, 2)]);
       else writeWhole(output, `${JSON.stringify(spec, null, 2)}\n`);
     });
 }
 
-/** Engines read whatever is in the directory at any time; of a name that ends like this they take no notice. */
+/** Engines read whatever is in the directory at any time, but nothing whose name does not end in .json or .yaml. */
 function writeWhole(path: string, text: string): void {
-  mkdirSync(dirname(path), { recursive: true });
-  const aside = `${path}.new`;
-  writeFileSync(aside, text, { mode: 0o644 });
-  renameSync(aside, path);
+  const directory = dirname(path);
+  // Not recursive: node (20) tries for ever where no directory can be made, as in /proc.
+  if (!existsSync(directory)) mkdirSync(directory);
+  const aside = `${path}.${randomUUID()}`;
+  try {
+    // Of this process's own making: nothing that somebody has put there is followed or kept.
+    writeFileSync(aside, text, { flag: 'wx' });
+    // Whatever the umask: engines without root read it, too.
+    chmodSync(aside, 0o644);
+    renameSync(aside, path);
+  } catch (error) {
+    rmSync(aside, { force: true });
+    throw error;
+  }
 }
 
 /** Group 0 is every root's already, and no group to join. */

@@ -105,6 +105,15 @@ describe('the policy in force', () => {
     expect(namesOf(keeper)).toContain('b');
   });
 
+  test('stays after a restart that names another file, if that cannot be taken', async () => {
+    write('a');
+    await PolicyKeeper.open({ path, isRequired: true }, ABOUT, log, memory);
+    const other = { path: `${path}.other`, isRequired: true };
+    const keeper = await PolicyKeeper.open(other, ABOUT, log, memory);
+    expect(namesOf(keeper)).toContain('a');
+    expect(memory.last?.path).toBe(path);
+  });
+
   test('stays when its file is gone: that is no wish for the built-in one, which gives more', async () => {
     write('a');
     const keeper = await PolicyKeeper.open({ path, isRequired: false }, ABOUT, log, memory);
