@@ -10,6 +10,12 @@ import { ConnectionLostError, type DmabufdError, errorOfStatus } from './errors'
 export type AccessStep = Pick<StreamCpuAccessesRequest, 'begin' | 'end' | 'timeoutMs'>;
 type Stream = ClientDuplexStream<StreamCpuAccessesRequest, StreamCpuAccessesResponse__Output>;
 
+interface Opened {
+  readonly stream: Stream;
+  /** What the stream ended with, as an application sees it. */
+  readonly errorOf: (error: Error) => DmabufdError;
+}
+
 interface Pending {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -18,16 +24,13 @@ interface Pending {
 const LAST_SERIAL = 0xffff_ffff;
 
 export class AccessStream {
-  readonly #open: () => Stream;
-  /** What the stream ended with, as an application sees it. */
-  readonly #errorOf: (error: Error) => DmabufdError;
+  readonly #open: () => Opened;
   readonly #pending = new Map<number, Pending>();
   #stream: Stream | null = null;
   #lastSerial = 0;
 
-  constructor(open: () => Stream, errorOf: (error: Error) => DmabufdError) {
+  constructor(open: () => Opened) {
     this.#open = open;
-    this.#errorOf = errorOf;
   }
 
   /** Takes a step. Answers how to give it up; nothing is settled after that. */
@@ -50,10 +53,10 @@ export class AccessStream {
 
   #opened(): Stream {
     if (this.#stream !== null) return this.#stream;
-    const stream = this.#open();
+    const { stream, errorOf } = this.#open();
     this.#stream = stream;
     stream.on('data', (answer) => this.#settle(answer));
-    stream.on('error', (error) => this.#ended(stream, this.#errorOf(error)));
+    stream.on('error', (error) => this.#ended(stream, errorOf(error)));
     stream.on('end', () =>
       this.#ended(stream, new ConnectionLostError('the daemon ended the stream of accesses')),
     );

@@ -225,25 +225,24 @@ export class ControlConnection {
   }
 
   #accessStream(): AccessStream {
-    let client = this.#client;
     const { path, requestSerialize, responseDeserialize } = this.methods.accesses.StreamCpuAccesses;
-    return new AccessStream(
-      () => {
-        client = this.#client;
-        return client.makeBidiStreamRequest(
+    return new AccessStream(() => {
+      const client = this.#client;
+      return {
+        stream: client.makeBidiStreamRequest(
           path,
           requestSerialize,
           responseDeserialize,
           this.#metadata,
-        );
-      },
-      (error) => {
-        this.#replaceIfUnavailable(client, error);
-        return isCutOff(error)
-          ? new ConnectionLostError('the daemon cut the stream of accesses off', { cause: error })
-          : errorOfStream(error);
-      },
-    );
+        ),
+        errorOf: (error) => {
+          this.#replaceIfUnavailable(client, error);
+          return isCutOff(error)
+            ? new ConnectionLostError('the daemon cut the stream of accesses off', { cause: error })
+            : errorOfStream(error);
+        },
+      };
+    });
   }
 
   #call<Request, Response>(
