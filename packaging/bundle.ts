@@ -2,7 +2,7 @@
  * The programs and the SDK in one file each, which start in half the time and take a third of the room that their modules did: nothing is
  * looked for, and what no program reaches is left out. Names and lines stay, so that a stack trace can be read.
  */
-import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -44,11 +44,17 @@ export async function bundle(dist: string, target: string): Promise<Bundled[]> {
   return [...new Set(modules)].sort().map(describe);
 }
 
-/** So that `import { connect }` works, too: node looks for the names of a CommonJS module in its text, where a bundle has none. */
+/**
+ * So that `import { connect }` works, too: node looks for the names of a CommonJS module in its text, and does not find them in a bundle. It
+ * gets a name of its own, and a module that says them in its place.
+ */
 async function nameExports(module: string, bundled: string): Promise<void> {
-  const names = Object.keys(await import(module)).filter((name) => /^[A-Za-z]\w*$/.test(name));
-  const exported = names.filter((name) => name !== 'default');
-  appendFileSync(bundled, `0 && (module.exports = { ${exported.join(', ')} });\n`);
+  renameSync(bundled, join(dirname(bundled), 'bundle.js'));
+  const names = Object.keys(await import(module)).filter((name) => name !== 'default');
+  const lines = names
+    .filter((name) => /^[A-Za-z]\w*$/.test(name))
+    .map((name) => `exports.${name} = bundle.${name};\n`);
+  writeFileSync(bundled, `const bundle = require('./bundle.js');\n${lines.join('')}`);
 }
 
 function describe(directory: string): Bundled {
