@@ -97,7 +97,7 @@ describe('the package, on a Debian 13 system with systemd', () => {
 
   test('starts a broker that takes root for an administrator and has real dma-bufs', async () => {
     await isActive();
-    const heaps: unknown = JSON.parse(shell('dmabufctl --json heaps'));
+    const heaps: unknown = JSON.parse(shell('dmabufctl --timeout 600s --json heaps'));
     expect(heaps).toEqual(
       expect.arrayContaining([
         expect.objectContaining({
@@ -166,8 +166,8 @@ describe('the package, on a Debian 13 system with systemd', () => {
 
   test('connects whoever is in the group dmabuf, and nobody else', () => {
     shell('useradd --groups dmabuf member; useradd outsider');
-    expect(tryShell('runuser -u member -- dmabufctl heaps').code).toBe(0);
-    const refused = tryShell('runuser -u outsider -- dmabufctl heaps');
+    expect(tryShell('runuser -u member -- dmabufctl --timeout 600s heaps').code).toBe(0);
+    const refused = tryShell('runuser -u outsider -- dmabufctl --timeout 600s heaps');
     expect(refused.code).toBe(5);
     const group = shell('getent group dmabuf | cut -d: -f3');
     expect(refused.output).toContain(
@@ -197,7 +197,7 @@ describe('the package, on a Debian 13 system with systemd', () => {
   test('is started by the first who connects', async () => {
     shell('systemctl stop dmabufd.service');
     expect(property('ActiveState')).toBe('inactive');
-    expect(shell('dmabufctl status')).toContain('dmabufd');
+    expect(shell('dmabufctl --timeout 600s status')).toContain('dmabufd');
     expect(property('ActiveState')).toBe('active');
   });
 
@@ -206,12 +206,12 @@ describe('the package, on a Debian 13 system with systemd', () => {
     const pid = pidOf();
     const back = restarted(client.broker);
     shell('systemctl kill --signal=KILL dmabufd.service');
-    shell('dmabufctl heaps');
+    shell('dmabufctl --timeout 600s heaps');
     await back;
     await isActive();
     expect(pidOf()).not.toBe(pid);
     await client.stillHolds();
-    expect(shell('dmabufctl list')).toContain('held');
+    expect(shell('dmabufctl --timeout 600s list')).toContain('held');
   });
 
   test('loses nothing when it is restarted, and everything when it is stopped', async () => {
@@ -249,7 +249,7 @@ describe('the package, on a Debian 13 system with systemd', () => {
     shell(
       'systemctl reset-failed dmabufd.service dmabufd.socket && systemctl start dmabufd.socket',
     );
-    expect(shell('dmabufctl status')).toContain('dmabufd');
+    expect(shell('dmabufctl --timeout 600s status')).toContain('dmabufd');
   });
 
   test('stays down with a policy that has a mistake in it, until that is mended', () => {
@@ -298,13 +298,17 @@ describe('the package, on a Debian 13 system with systemd', () => {
     const pid = pidOf();
     writeFileSync(POLICY, 'version: 1\nrules: []\ndefault: deny\n');
     shell('systemctl reload dmabufd.service');
-    expect(shell('dmabufctl policy explain --uid 12345')).toContain('it is kept out');
+    expect(shell('dmabufctl --timeout 600s policy explain --uid 12345')).toContain(
+      'it is kept out',
+    );
     writeFileSync(POLICY, 'version: 1\nrules: []\ndefault: sometimes\n');
     expect(tryShell('systemctl reload dmabufd.service').code).not.toBe(0);
     expect(shell('journalctl --unit=dmabufd.service --output=cat')).toContain(
       `${POLICY}:3: default`,
     );
-    expect(shell('dmabufctl policy explain --uid 12345')).toContain('it is kept out');
+    expect(shell('dmabufctl --timeout 600s policy explain --uid 12345')).toContain(
+      'it is kept out',
+    );
     expect(pidOf()).toBe(pid);
   });
 
