@@ -1,6 +1,6 @@
 /** What the baselines are made of. */
-import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { installCommand, installPackages, mayInstallPackages } from '../test/host/debian-packages';
 
 const NEEDED = {
   'dbus-daemon': '/usr/bin/dbus-daemon',
@@ -15,13 +15,9 @@ export async function findOrInstallPrograms(say: (message: string) => void): Pro
     existsSync(file) ? [] : [name],
   );
   if (missing.length === 0) return;
-  const install = ['install', '--yes', '--no-install-recommends', ...missing];
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    throw new Error(
-      `${missing.join(', ')}: not there. On Debian: sudo apt-get ${install.join(' ')}`,
-    );
+  if (!mayInstallPackages()) {
+    throw new Error(`${missing.join(', ')}: not there. On Debian: ${installCommand(missing)}`);
   }
   say(`installing ${missing.join(' ')}`);
-  execFileSync('apt-get', ['update', '-qq'], { stdio: 'inherit' });
-  execFileSync('apt-get', install, { stdio: ['ignore', 'ignore', 'inherit'] });
+  await installPackages(missing);
 }

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { Server, type TemporaryDirectory } from './processes';
+import { type Cpus, measured, Server, type TemporaryDirectory } from './processes';
+import type { Timings } from './timings';
 
 const run = promisify(execFile);
 const PROJECT = resolve(__dirname, '..', '..');
@@ -73,7 +74,7 @@ export class Daemon implements AsyncDisposable {
 
   static async start(
     installation: Installation,
-    cpus: 'one' | 'two',
+    cpus: Cpus,
     options: { readonly node?: readonly string[] } = {},
   ): Promise<Daemon> {
     const directory = join(installation.place, `run-${process.hrtime.bigint()}`);
@@ -99,4 +100,15 @@ export class Daemon implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.server[Symbol.asyncDispose]();
   }
+}
+
+/** The C client asks a server for `fds` at a time, with so many requests before the first is answered. */
+export function fetches(
+  installation: Installation,
+  cpus: Cpus,
+  socket: string,
+  { fds = 1, inFlight = 1, requests = 20_000 } = {},
+): Promise<Timings> {
+  const numbers = [fds, inFlight, requests].map(String);
+  return measured(cpus, installation.program('fd-client'), socket, ...numbers);
 }

@@ -12,6 +12,8 @@ import { parseTimings, type Timings } from './timings';
  * whatever the scheduler makes of it.
  */
 export type Cpus = 'one' | 'two';
+/** The longest that anything here takes to start. */
+const START_MS = 30_000;
 const LISTS = { one: '0', two: '0,1' } as const;
 
 /** What a certificate bundle costs every Node at its start is no business of anybody's here. */
@@ -55,16 +57,20 @@ export class Server implements AsyncDisposable {
     return pid;
   }
 
-  async #says(word: string): Promise<void> {
-    const ended = once(this.#process, 'close');
-    while (!this.#said.includes(word)) {
-      await Promise.race([
-        once(this.#process.stdout, 'data'),
-        once(this.#process.stderr, 'data'),
-        ended,
-      ]);
-      if (this.#process.exitCode !== null) throw new Error(`it ended: ${this.#said}`);
-    }
+  #says(word: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const give = () => reject(new Error(`no ${word} within ${START_MS} ms: ${this.#said}`));
+      const timer = setTimeout(give, START_MS);
+      const look = () => {
+        if (!this.#said.includes(word)) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#process.stdout.on('data', look);
+      this.#process.stderr.on('data', look);
+      this.#process.on('error', reject);
+      this.#process.on('close', () => reject(new Error(`it ended: ${this.#said}`)));
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,8 +9,8 @@ import { parseArgs } from 'node:util';
 import { type Broker, connect } from '../client';
 import { findOrInstallPrograms } from './debian';
 import { residentKib } from './figures/footprint';
-import { Daemon, Installation, MOST_BUFFERS } from './installation';
-import { measured, TemporaryDirectory } from './processes';
+import { Daemon, fetches, Installation, MOST_BUFFERS } from './installation';
+import { TemporaryDirectory } from './processes';
 import { formatNumber } from './report/markdown';
 import { drawSeries } from './report/plots';
 import { quantile } from './statistics';
@@ -127,13 +127,9 @@ async function probe(
   daemon: Daemon,
   bystander: Broker,
 ): Promise<number[]> {
-  const fetches = await measured(
-    'one',
-    ...[installation.program('fd-client'), daemon.fdSocket, '1', '1', '5000'],
-  );
   const buffer = await bystander.allocate(MEMFD);
   const calls = [
-    fetches,
+    await fetches(installation, 'one', daemon.fdSocket, { requests: 5000 }),
     await time(() => buffer.size(), 500),
     await time(() => buffer.access('write', () => {}), 500),
     await time(async () => (await bystander.allocate(MEMFD)).release(), 300),

@@ -15,7 +15,7 @@ export interface CallOptions {
 
 export const DEFAULT_TIMEOUT_MS = 30_000;
 /** The longest that setTimeout can wait: a larger number fires at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The limits of one call, which begin to count when they are made. */
 export class CallLimits {

@@ -17,7 +17,14 @@ import { loadContract, SESSION_METADATA_KEY } from '../proto';
 import type { BeginCpuAccessRequest } from '../proto/generated/dmabufd/v1/BeginCpuAccessRequest';
 import type { EndCpuAccessRequest } from '../proto/generated/dmabufd/v1/EndCpuAccessRequest';
 import { type AccessStep, AccessStream } from './access-stream';
-import { type CallLimits, endOfMany, pause, timedOut, waitWithin } from './call-limits';
+import {
+  type CallLimits,
+  endOfMany,
+  LONGEST_TIMER_MS,
+  pause,
+  timedOut,
+  waitWithin,
+} from './call-limits';
 import { onceQueued } from './connect-queue';
 import { ConnectionLostError, DmabufdError, errorOfCall } from './errors';
 import { Turns } from './turns';
@@ -50,8 +57,6 @@ const CHANNEL_OPTIONS: ChannelOptions = {
 
 /** What the daemon says at a deadline that it keeps itself is on its way for so long at the most. */
 const TIME_TO_ANSWER_MS = 500;
-/** Of setTimeout. */
-const LONGEST_WAIT_MS = 2 ** 31 - 1;
 
 /** A daemon that is started again is there after some hundred milliseconds. */
 const FIRST_PAUSE_MS = 20;
@@ -162,7 +167,7 @@ export class ControlConnection {
     return this.#inTurn(limits, what, async (isRepeated) => {
       if (isRepeated) await beforeRepeated();
       // Not none, which is 30 s.
-      const timeoutMs = Math.min(Math.ceil(limits.remainingMs) || 1, LONGEST_WAIT_MS);
+      const timeoutMs = Math.min(Math.ceil(limits.remainingMs) || 1, LONGEST_TIMER_MS);
       await this.#step({ begin, timeoutMs }, what, limits);
     });
   }

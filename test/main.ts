@@ -3,9 +3,9 @@
  * `npm test`: all tests, here and on a real kernel, and one line at the end that says how many.
  *
  * Unit, native and e2e tests run on this machine, whatever it has; then the native ones once more with sanitizers
- * (test/sanitize), each fuzz target for some seconds (test/fuzz), clients upon clients for a minute (test/soak), and the package for arm64, translated by QEMU (test/arm64). The kernel tests, and the e2e tests once more, run in
- * a VM with a stock kernel that has real dma-bufs (test/kernel), the service tests in one with a Debian system of its own and
- * systemd. What all that needs is got while the others run.
+ * (test/sanitize), each fuzz target for some seconds (test/fuzz), clients upon clients for a minute (test/soak), and the package
+ * for arm64, translated by QEMU (test/arm64). The kernel tests, and some e2e tests once more, run in a VM with a stock kernel that
+ * has real dma-bufs (test/kernel), the service tests in one with a Debian system of its own and systemd. What all that needs is got while the others run.
  */
 import { parseArgs } from 'node:util';
 import { testOnArm64 } from './arm64/run';

@@ -1,11 +1,10 @@
 /** D-Bus, which a Linux developer would pick to have an fd passed. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Contest, Figure, Outcome } from '../figure';
-import { Daemon, type Installation } from '../installation';
+import type { Contest, Figure } from '../figure';
+import { Daemon, fetches, type Installation } from '../installation';
+import { p50 } from '../outcomes';
 import { measured, Server } from '../processes';
-import { quantile } from '../statistics';
-import type { Timings } from '../timings';
 
 const REQUESTS = '10000';
 
@@ -25,11 +24,6 @@ const BUSES = {
   'dbus-daemon': (file: string) => ['dbus-daemon', '--nofork', `--config-file=${file}`],
 } as const;
 
-function p50({ eachNs }: Timings): Outcome {
-  const sample = Float64Array.from(eachNs, (ns) => ns / 1000);
-  return { value: quantile(sample, 0.5), sample };
-}
-
 async function besideBus(installation: Installation, name: keyof typeof BUSES): Promise<Contest> {
   const file = join(installation.place, 'bus.conf');
   writeFileSync(file, CONFIGURATION);
@@ -44,13 +38,7 @@ async function besideBus(installation: Installation, name: keyof typeof BUSES): 
   const onBus = ['env', `DBUS_SESSION_BUS_ADDRESS=unix:path=${socket}`];
   const service = await Server.start('one', ...onBus, installation.program('bus-server'));
   return {
-    ours: async () =>
-      p50(
-        await measured(
-          'one',
-          ...[installation.program('fd-client'), daemon.fdSocket, '1', '1', REQUESTS],
-        ),
-      ),
+    ours: async () => p50(await fetches(installation, 'one', daemon.fdSocket)),
     theirs: async () =>
       p50(await measured('one', ...onBus, installation.program('bus-client'), REQUESTS)),
     async [Symbol.asyncDispose]() {

@@ -2,21 +2,12 @@
 import { join } from 'node:path';
 import type { Contest, Figure, Outcome } from '../figure';
 import { Daemon, type Installation } from '../installation';
+import { p50, rate } from '../outcomes';
 import { measured, Server } from '../processes';
-import { quantile } from '../statistics';
 import type { Timings } from '../timings';
 
 const CALLS = '5000';
 const ECHO = 'an empty unary echo of grpc-js';
-
-function p50({ eachNs }: Timings): Outcome {
-  const sample = Float64Array.from(eachNs, (ns) => ns / 1000);
-  return { value: quantile(sample, 0.5), sample };
-}
-
-const rate = ({ totalNs, eachNs }: Timings): Outcome => ({
-  value: (eachNs.length * 1e9) / totalNs,
-});
 
 /** The daemon with one program that measures, and the echo with another. */
 async function besideEcho(
@@ -80,9 +71,9 @@ const manyAccesses: Figure = {
     besideEcho(
       installation,
       async (directory) =>
-        rate(await measured('one', ...installation.script('accesses', directory, '64', CALLS))),
+        rate()(await measured('one', ...installation.script('accesses', directory, '64', CALLS))),
       64,
-      rate,
+      rate(),
     ),
 };
 

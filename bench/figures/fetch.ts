@@ -1,36 +1,12 @@
 /** Passing fds: what an application waits for when it has a frame's id and wants the frame. */
 import { join } from 'node:path';
 import type { Contest, Figure, Outcome } from '../figure';
-import { Daemon, type Installation } from '../installation';
+import { Daemon, fetches, type Installation } from '../installation';
+import { p50, quantileOf, rate } from '../outcomes';
 import { type Cpus, measured, Server } from '../processes';
-import { quantile } from '../statistics';
-import type { Timings } from '../timings';
 
 const REQUESTS = '20000';
 const BARE = 'a bare C server on epoll, asked by the same client';
-
-const microseconds = ({ eachNs }: Timings): Float64Array =>
-  Float64Array.from(eachNs, (ns) => ns / 1000);
-
-/** Of how long each took. */
-const quantileOf =
-  (part: number) =>
-  (timings: Timings): Outcome => {
-    const sample = microseconds(timings);
-    return { value: quantile(sample, part), sample };
-  };
-const p50 = quantileOf(0.5);
-
-/** Of `fds` in each answer. */
-const rate =
-  (fds = 1) =>
-  ({ totalNs, eachNs }: Timings): Outcome => ({ value: (eachNs.length * fds * 1e9) / totalNs });
-
-/** The C client, which asks a server for `fds` at a time, with so many requests before the first is answered. */
-function fetches(installation: Installation, cpus: Cpus, socket: string, fds = 1, inFlight = 1) {
-  const client = installation.program('fd-client');
-  return measured(cpus, client, socket, String(fds), String(inFlight), REQUESTS);
-}
 
 async function withBareServer(installation: Installation, cpus: Cpus) {
   const socket = join(installation.place, `bare-${cpus}-${process.hrtime.bigint()}`);
@@ -81,8 +57,9 @@ const inFlight = (cpus: Cpus): Figure => ({
     besideBareServer(
       installation,
       cpus,
-      async (daemon) => rate()(await fetches(installation, cpus, daemon.fdSocket, 1, 64)),
-      async (socket) => rate()(await fetches(installation, cpus, socket, 1, 64)),
+      async (daemon) =>
+        rate()(await fetches(installation, cpus, daemon.fdSocket, { inFlight: 64 })),
+      async (socket) => rate()(await fetches(installation, cpus, socket, { inFlight: 64 })),
     ),
 });
 
@@ -111,7 +88,7 @@ const manyAtOnce: Figure = {
   async prepare(installation) {
     const daemon = await Daemon.start(installation, 'one');
     return {
-      ours: async () => rate(32)(await fetches(installation, 'one', daemon.fdSocket, 32)),
+      ours: async () => rate(32)(await fetches(installation, 'one', daemon.fdSocket, { fds: 32 })),
       theirs: async () => rate()(await fetches(installation, 'one', daemon.fdSocket)),
       [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
     };

@@ -9,7 +9,7 @@ import type { StreamCpuAccessesResponse } from '../../proto/generated/dmabufd/v1
 import type { Broker } from '../domain/broker';
 import { DomainError } from '../domain/errors';
 import { systemClock } from '../runtime/clock';
-import { OK, statusOf } from '../status';
+import { OK, type Status, statusOf } from '../status';
 import { Call, type CallContext, refusalOf } from './call';
 import { parseId, parseMode } from './parse';
 
@@ -44,12 +44,12 @@ export class AccessStreams {
       context.bookFdPlane();
       // Not charged: each begin is, and an end must find its way in however many calls there are.
       const call = new Call(stream, context, false);
-      const served = new AccessStream(broker, context, call, stream, refuse);
-      this.open.add(served);
-      served.whenOver(() => {
+      const served = new AccessStream(broker, context, call, stream, refuse, () => {
         call.end();
         this.open.delete(served);
       });
+      if (!stream.cancelled) this.open.add(served);
+      else served.end();
     } catch (error) {
       refuse(error);
     }
@@ -66,10 +66,11 @@ export class AccessStreams {
 class AccessStream {
   /** Begins that are not answered yet, by serial. */
   private readonly begins = new Map<number, AbortController>();
+  /** Buffers of accesses that have begun and are being kept, by the serial of the begin that is yet to be answered. */
+  private readonly unheard = new Map<number, string>();
   private steps = 0;
   private isOver = false;
   private readonly sessionId;
-  private onOver = () => {};
 
   constructor(
     private readonly broker: Broker,
@@ -77,6 +78,7 @@ class AccessStream {
     private readonly call: Call,
     private readonly stream: Stream,
     private readonly refuse: (error: unknown) => void,
+    private readonly onOver: () => void,
   ) {
     this.sessionId = call.sessionId;
     stream.on('data', (request: Request) => this.take(request));
@@ -88,23 +90,20 @@ class AccessStream {
     stream.on('cancelled', () => this.end());
   }
 
-  whenOver(callback: () => void): void {
-    this.onOver = callback;
-  }
-
   fail(error: unknown): void {
     if (this.isOver) return;
     this.end();
     this.refuse(error);
   }
 
-  /** What waits is given up; what is open is the session's, and stays so. */
-  private end(): void {
+  /** What is not answered is given up; what is open is the session's, and stays so. */
+  end(): void {
     if (this.isOver) return;
     this.isOver = true;
     for (const begin of this.begins.values()) {
       begin.abort(new DomainError('cancelled', 'the stream of accesses has ended'));
     }
+    for (const bufferId of this.unheard.values()) void this.endUnheard(bufferId);
     this.onOver();
   }
 
@@ -123,7 +122,7 @@ class AccessStream {
   private async carryOut({ serial, begin, end, timeoutMs }: Request): Promise<void> {
     this.steps += 1;
     if (this.steps >= MAX_STEPS) this.stream.pause();
-    let status = { code: OK, message: '' };
+    let status: Status = { code: OK, message: '' };
     try {
       this.context.bookFdPlane();
       if (begin) await this.begin(serial, begin, timeoutMs);
@@ -131,12 +130,10 @@ class AccessStream {
       // What an answer says has happened, a restart does not undo.
       const kept = this.context.whenKept();
       if (kept !== null) await kept;
-      // Nobody hears of it any more, and so nobody would end it.
-      if (begin && this.isOver) await this.endAccess(begin.bufferId);
     } catch (error) {
-      const path = this.stream.getPath();
-      status = statusOf(error, (err) => this.context.log.error({ path, err }, 'a call failed'));
+      status = this.statusOf(error);
     }
+    this.unheard.delete(serial);
     this.steps -= 1;
     if (this.isOver) return;
     // Who does not read what it is answered is not read from either.
@@ -165,6 +162,19 @@ class AccessStream {
       cancelTimer();
       charge.refund();
     }
+    if (this.isOver) await this.endUnheard(bufferId);
+    else this.unheard.set(serial, bufferId);
+  }
+
+  /** Nobody has heard of it, and so nobody would end it. At once: what the session begins afterwards is another one. */
+  private async endUnheard(bufferId: string): Promise<void> {
+    await this.endAccess(bufferId).catch((error: unknown) => this.statusOf(error));
+  }
+
+  /** A defect is in the log, too. */
+  private statusOf(error: unknown): Status {
+    const path = this.stream.getPath();
+    return statusOf(error, (err) => this.context.log.error({ path, err }, 'a call failed'));
   }
 
   private endAccess(bufferId: string): Promise<void> {

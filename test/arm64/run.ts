@@ -7,7 +7,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cachedEntry } from '../host/cache-directory';
-import { findProgram, installPackages, mayInstallPackages } from '../host/debian-packages';
+import { findOrInstall } from '../host/debian-packages';
 import { makeDebian } from '../host/make-debian';
 import { runTool } from '../host/run-tool';
 import { type Counts, NO_TESTS, projectRoot, runJest } from '../jest-run';
@@ -37,15 +37,7 @@ export async function testOnArm64(cacheDir: string, say: Say): Promise<Counts> {
 
 /** The programs, and Debian's arm64 for them. */
 async function provide(cacheDir: string, say: Say): Promise<string> {
-  const missing = Object.keys(NEEDED).filter((name) => findProgram(name) === undefined);
-  if (missing.length > 0 && !mayInstallPackages()) {
-    throw new Error(`there is no ${missing.join(' and no ')}`);
-  }
-  if (missing.length > 0) {
-    const packages = Object.entries(NEEDED).map(([, name]) => name);
-    say(`installing ${packages.join(' ')}`);
-    await installPackages(packages);
-  }
+  for (const [program, name] of Object.entries(NEEDED)) await findOrInstall(program, name, say);
   return findOrMakeSystem(cacheDir, say);
 }
 

@@ -28,6 +28,25 @@ export function installCommand(packages: readonly string[]): string {
   return `sudo apt-get install --no-install-recommends ${packages.join(' ')}`;
 }
 
+/** Its path; installed first where it is not there and this process may. */
+export async function findOrInstall(
+  program: string,
+  packageName: string,
+  onProgress: (message: string) => void,
+  signal?: AbortSignal,
+): Promise<string> {
+  const there = findProgram(program);
+  if (there !== undefined) return there;
+  if (!mayInstallPackages()) {
+    throw new Error(`there is no ${program} (${installCommand([packageName])})`);
+  }
+  onProgress(`installing ${packageName}`);
+  await installPackages([packageName], signal);
+  const found = findProgram(program);
+  if (found === undefined) throw new Error(`${packageName} is installed, and has no ${program}`);
+  return found;
+}
+
 export async function installPackages(
   packages: readonly string[],
   signal?: AbortSignal,

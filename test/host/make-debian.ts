@@ -1,6 +1,6 @@
 /** Debian systems in directories and archives, made of packages by mmdebstrap. */
 import { debianMirror } from './debian-mirror';
-import { findProgram, installPackages, mayInstallPackages } from './debian-packages';
+import { findOrInstall } from './debian-packages';
 import { runTool } from './run-tool';
 
 const SUITE = 'trixie';
@@ -22,7 +22,8 @@ export async function makeDebian(
   onProgress: (message: string) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const mmdebstrap = await findOrInstallMmdebstrap(onProgress, signal);
+  if (process.getuid?.() !== 0) throw new Error('a Debian system is made by root only');
+  const mmdebstrap = await findOrInstall('mmdebstrap', 'mmdebstrap', onProgress, signal);
   await runTool(
     mmdebstrap,
     [
@@ -37,20 +38,4 @@ export async function makeDebian(
     ],
     { timeoutMs: TIMEOUT_MS, signal, lastLines: 10 },
   );
-}
-
-async function findOrInstallMmdebstrap(
-  onProgress: (message: string) => void,
-  signal?: AbortSignal,
-): Promise<string> {
-  if (!mayInstallPackages()) {
-    throw new Error('a Debian system for tests can only be made by root, on Debian');
-  }
-  if (findProgram('mmdebstrap') === undefined) {
-    onProgress('installing mmdebstrap');
-    await installPackages(['mmdebstrap'], signal);
-  }
-  const found = findProgram('mmdebstrap');
-  if (found === undefined) throw new Error('mmdebstrap is not there although it was installed');
-  return found;
 }

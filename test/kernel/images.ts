@@ -6,7 +6,7 @@ import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cachedEntry } from '../host/cache-directory';
-import { findProgram, installPackages } from '../host/debian-packages';
+import { findOrInstall } from '../host/debian-packages';
 import { makeDebian } from '../host/make-debian';
 import { runTool } from '../host/run-tool';
 import { projectRoot } from '../jest-run';
@@ -23,15 +23,12 @@ export async function buildImages(
   cacheDir: string,
   onProgress: (message: string) => void,
 ): Promise<void> {
-  if (findProgram('podman') === undefined) {
-    onProgress('installing podman');
-    await installPackages(['podman']);
-  }
+  const program = await findOrInstall('podman', 'podman', onProgress);
   const base = await findOrMakeBase(cacheDir, onProgress);
   const place = await mkdtemp(join(tmpdir(), 'dmabufd-images-'));
   const podman = (...args: string[]) =>
     runTool(
-      'podman',
+      program,
       [
         ...['--root', IMAGES_DIRECTORY, '--runroot', join(place, 'run')],
         ...['--storage-driver', 'overlay', ...args],

@@ -42,11 +42,16 @@ export class Container implements Disposable {
   }
 
   get id(): string {
-    return inspect(this.name, '{{.Id}}');
+    return shell(`podman inspect --format='{{.Id}}' ${this.name}`);
   }
 
-  says(text: string): Promise<void> {
-    return saysOf(this.name, text);
+  async says(text: string): Promise<void> {
+    await eventually(`${this.name} says ${text}`, async () => {
+      if (tryShell(`podman logs ${this.name}`).output.includes(text)) return true;
+      // A look costs seconds of an emulated machine, which those that are looked at need.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      return undefined;
+    });
   }
 
   run(command: string): Ran {
@@ -56,19 +61,4 @@ export class Container implements Disposable {
   [Symbol.dispose](): void {
     tryShell(`podman rm --force --time=0 ${this.name}`);
   }
-}
-
-/** What `podman inspect` has of a container, by a Go template. */
-export function inspect(name: string, format: string): string {
-  return shell(`podman inspect --format='${format}' ${name}`);
-}
-
-/** Waits until the container has said it. */
-export async function saysOf(name: string, text: string): Promise<void> {
-  await eventually(`${name} says ${text}`, async () => {
-    if (tryShell(`podman logs ${name}`).output.includes(text)) return true;
-    // A look costs seconds of an emulated machine, which those that are looked at need.
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    return undefined;
-  });
 }
