@@ -2,25 +2,28 @@
  * Visitors upon visitors for a time, on a real daemon; and what it has when the last one is gone, beside what it had before the first: fds by
  * what they are of, threads, memory, and the ledger.
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { DaemonProcess } from '../e2e/daemon-process';
+import { readdirSync, readlinkSync } from 'node:fs';
+import type { DaemonProcess } from '../e2e/daemon-process';
 import { seeded } from '../e2e/service/seeded';
 import { eventually } from '../e2e/slowness';
+import { type Memory, memoryOf, startObserved } from './observed';
 import { Visitor } from './visitor';
 
 const AT_ONCE = 4;
 const NAMES = ['front', 'rear', 'preview', 'thumbnail'];
 /** Of the time: until then code is compiled and caches are filled. */
 const WARM_UP_SHARE = 0.25;
-/** The garbage collector takes its time, and gives back late. A leak of a hundred bytes a step is seen after some minutes. */
-const MOST_GROWTH_MIB = 24;
+/** Of what is left on V8's heap and beside it after all garbage has been collected. A leak of a kilobyte a step is seen after a minute. */
+const MOST_HEAP_GROWTH_MIB = 3;
+/** Of the rest: malloc keeps for the next time what it was given back, in an arena for each thread. */
+const MOST_OTHER_GROWTH_MIB = 16;
 
 export interface Outcome {
   readonly visits: number;
   readonly steps: number;
   readonly refusals: number;
-  /** MiB after the warm-up, and at the end. */
-  readonly residentMib: readonly [number, number];
+  /** After the warm-up, and at the end. */
+  readonly memory: readonly [Memory, Memory];
   /** What is not as it was; empty if nothing is. */
   readonly differences: readonly string[];
 }
@@ -30,7 +33,7 @@ export async function soak(
   seed: number,
   say: (message: string) => void,
 ): Promise<Outcome> {
-  await using daemon = await DaemonProcess.start();
+  await using daemon = await startObserved();
   // What the daemon opens once and keeps.
   await Visitor.visit(daemon, seeded(seed), NAMES);
   await settle(daemon);
@@ -42,12 +45,20 @@ export async function soak(
     const now = countsOf(daemon);
     return difference(before, now).length === 0 ? now : undefined;
   }).catch(() => countsOf(daemon));
-  const growth = last - first;
-  const differences = [
-    ...difference(before, after),
-    ...(growth > MOST_GROWTH_MIB ? [`${growth.toFixed(1)} MiB more memory`] : []),
+  return {
+    ...sum,
+    memory: [first, last],
+    differences: [...difference(before, after), ...growth(first, last)],
+  };
+}
+
+function growth(first: Memory, last: Memory): string[] {
+  const heap = last.heapMib - first.heapMib;
+  const other = last.otherMib - first.otherMib;
+  return [
+    ...(heap > MOST_HEAP_GROWTH_MIB ? [`${heap.toFixed(1)} MiB more on the heap`] : []),
+    ...(other > MOST_OTHER_GROWTH_MIB ? [`${other.toFixed(1)} MiB more beside the heap`] : []),
   ];
-  return { ...sum, residentMib: [first, last], differences };
 }
 
 /** Until nothing is left in the ledger. Its fds are counted by what they are of. */
@@ -58,14 +69,14 @@ async function settle(daemon: DaemonProcess): Promise<void> {
   });
 }
 
-/** Until the time is up and all have left. Answers the daemon's memory then, in MiB. */
+/** Until the time is up and all have left. Answers the daemon's memory then. */
 async function visits(
   daemon: DaemonProcess,
   seconds: number,
   seed: number,
   sum: { visits: number; steps: number; refusals: number },
   say: (message: string) => void,
-): Promise<number> {
+): Promise<Memory> {
   const until = performance.now() + seconds * 1000;
   const progress = setInterval(() => say(`${sum.visits} visits, ${sum.steps} steps`), 30_000);
   const come = async (_: unknown, index: number) => {
@@ -83,11 +94,8 @@ async function visits(
     clearInterval(progress);
   }
   await settle(daemon);
-  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readStatus(daemon.pid)) ?? [];
-  return Number(kib) / 1024;
+  return memoryOf(daemon);
 }
-
-const readStatus = (pid: number) => readFileSync(`/proc/${pid}/status`, 'utf8');
 
 /** How many fds of which kind, and threads. */
 function countsOf({ pid }: DaemonProcess): ReadonlyMap<string, number> {

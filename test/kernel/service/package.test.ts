@@ -343,7 +343,7 @@ describe('the package, on a Debian 13 system with systemd', () => {
         `${RESTARTS} restarts, ${load.operations} operations, ${buffers} buffers at the end\n`,
       );
     },
-    patience(120_000),
+    patience(60_000 + RESTARTS * 2_000),
   );
 
   test(
