@@ -5,7 +5,7 @@ import { soak } from './soak';
 
 new Command('soak')
   .description(
-    'Let clients come, allocate, adopt, share, wait, be denied, and leave or be killed with what they hold. Exit code 0 says that the daemon has the fds, the threads, the memory and the ledger then that it had at the start.',
+    'Let clients come, allocate, adopt, share, wait, be denied, and leave or be killed with what they hold. Exit code 0 says that the daemon has the fds, the threads and the ledger then that it had at the start, and within some MiB the memory that it had after a quarter of the time.',
   )
   .option('--minutes <number>', 'for how long', positiveInteger, 10)
   .option('--seed <number>', 'of the random steps', positiveInteger, (Date.now() % 2 ** 31) + 1)

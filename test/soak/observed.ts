@@ -15,7 +15,7 @@ export interface Memory {
 }
 
 export function startObserved(): Promise<DaemonProcess> {
-  const launcher = ['env', `NODE_OPTIONS=--require ${REPORTER}`];
+  const launcher = ['env', `NODE_OPTIONS=--require ${JSON.stringify(REPORTER)}`];
   return DaemonProcess.startBy(launcher, process.getuid?.() ?? 0);
 }
 
