@@ -13,7 +13,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/proto-loader';
-import { loadContract, SESSION_METADATA_KEY } from '../proto';
+import { loadServices, SESSION_METADATA_KEY } from '../proto';
 import type { BeginCpuAccessRequest } from '../proto/generated/dmabufd/v1/BeginCpuAccessRequest';
 import type { EndCpuAccessRequest } from '../proto/generated/dmabufd/v1/EndCpuAccessRequest';
 import { type AccessStep, AccessStream } from './access-stream';
@@ -65,7 +65,7 @@ const LONGEST_PAUSE_MS = 500;
 let methods: ReturnType<typeof loadMethods> | null = null;
 
 function loadMethods() {
-  const { services } = loadContract();
+  const services = loadServices();
   return {
     heaps: services.HeapService.service,
     buffers: services.BufferService.service,

@@ -28,7 +28,7 @@ export async function bundle(dist: string, target: string): Promise<Bundled[]> {
     platform: 'node',
     target: 'node20',
     // Of this package, which is around the bundles as it was around the modules.
-    external: ['#addon', '#manifest', '#proto/*'],
+    external: ['#addon', '#manifest'],
     minifySyntax: true,
     minifyWhitespace: true,
     lineLimit: 120,

@@ -4,7 +4,15 @@
  * answered here, as the protocol says: SERVICE_UNKNOWN, and nothing more until the client leaves.
  */
 import type { Server } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
+import type { HealthImplementation } from 'grpc-health-check';
+import { addLazily, type Service } from './lazy-service';
+
+/** Of health/v1/health.proto. */
+const METHODS = [
+  { path: '/grpc.health.v1.Health/Check' },
+  { path: '/grpc.health.v1.Health/List' },
+  { path: '/grpc.health.v1.Health/Watch', responseStream: true },
+] as const;
 
 export interface Health {
   /** From now on nothing of this server is SERVING. */
@@ -13,19 +21,32 @@ export interface Health {
 
 /** Adds the service for these names; all are SERVING. */
 export function addHealth(server: Server, names: readonly string[]): Health {
-  const health = new HealthImplementation(
-    Object.fromEntries(names.map((name) => [name, 'SERVING'])),
-  );
-  const addService: Server['addService'] = (service, implementation) => {
-    const { watch } = implementation;
-    if (typeof watch !== 'function') throw new Error('the health service has no Watch');
-    server.addService(service, { ...implementation, watch: onlyOf(names, watch) });
-  };
-  health.addToServer(Object.assign(Object.create(server), { addService }));
+  let status: 'SERVING' | 'NOT_SERVING' = 'SERVING';
+  let health: HealthImplementation | null = null;
+  addLazily(server, METHODS, () => {
+    const module: typeof import('grpc-health-check') = require('grpc-health-check');
+    const made = new module.HealthImplementation(
+      Object.fromEntries(names.map((name) => [name, status])),
+    );
+    health = made;
+    return serviceOf(made, names);
+  });
   return {
     stop() {
-      for (const name of names) health.setStatus(name, 'NOT_SERVING');
+      status = 'NOT_SERVING';
+      for (const name of names) health?.setStatus(name, status);
     },
+  };
+}
+
+function serviceOf(health: HealthImplementation, names: readonly string[]): Service {
+  return (server) => {
+    const addService: Server['addService'] = (service, implementation) => {
+      const { watch } = implementation;
+      if (typeof watch !== 'function') throw new Error('the health service has no Watch');
+      server.addService(service, { ...implementation, watch: onlyOf(names, watch) });
+    };
+    health.addToServer(Object.create(null, { addService: { value: addService } }));
   };
 }
 

@@ -6,17 +6,32 @@
 import { Duplex } from 'node:stream';
 import type { Server, UntypedHandleCall } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
+import { addLazily, type Service } from './lazy-service';
 
-export function addReflection(server: Server, definition: PackageDefinition): void {
-  new ReflectionService(definition).addToServer({
-    addService(service, implementation) {
-      const handlers = Object.entries(implementation).map(
-        ([name, handle]) => [name, atReadersPace(handle)] as const,
-      );
-      server.addService(service, Object.fromEntries(handlers));
-    },
-  });
+/** Of reflection.proto: the two versions are one. */
+const METHODS = ['v1', 'v1alpha'].map((version) => ({
+  path: `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`,
+  requestStream: true,
+  responseStream: true,
+}));
+
+/** `loadDefinition` is called with the first question. */
+export function addReflection(server: Server, loadDefinition: () => PackageDefinition): void {
+  addLazily(server, METHODS, () => serviceOf(loadDefinition()));
+}
+
+function serviceOf(definition: PackageDefinition): Service {
+  const module: typeof import('@grpc/reflection') = require('@grpc/reflection');
+  const reflection = new module.ReflectionService(definition);
+  return (server) =>
+    reflection.addToServer({
+      addService(service, implementation) {
+        const handlers = Object.entries(implementation).map(
+          ([name, handle]) => [name, atReadersPace(handle)] as const,
+        );
+        server.addService(service, Object.fromEntries(handlers));
+      },
+    });
 }
 
 function atReadersPace(handle: UntypedHandleCall): UntypedHandleCall {

@@ -3,7 +3,7 @@
  * itself; connections are accepted and identified in connections.ts.
  */
 import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
-import { loadContract } from '../../proto';
+import { loadDefinition, loadServices } from '../../proto';
 import type { Broker } from '../domain/broker';
 import { accessService } from './access-service';
 import { AccessStreams } from './access-streams';
@@ -41,7 +41,7 @@ export function createControlServer(
   context: CallContext,
   about: DaemonFacts,
 ): ControlServer {
-  const { definition, services } = loadContract();
+  const services = loadServices();
   const server = new Server({
     'grpc.enable_channelz': 0,
     'grpc.max_receive_message_length': MAX_RECEIVED_MESSAGE_BYTES,
@@ -56,7 +56,7 @@ export function createControlServer(
   server.addService(services.EventService.service, eventService(broker, context));
   server.addService(services.DaemonService.service, daemonService(broker, context, about));
   server.addService(services.PolicyService.service, policyService(policy, context));
-  addReflection(server, definition);
+  addReflection(server, loadDefinition);
   const names = ['', ...Object.values(services).flatMap(serviceName)];
   const health = addHealth(server, names);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { Client, type ClientDuplexStream, credentials, Metadata, status } from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/proto-loader';
 import { type Broker, connect, type SharedBuffer } from '../../client';
-import { CONTROL_SOCKET_NAME, loadContract, SESSION_METADATA_KEY } from '../../proto';
+import { CONTROL_SOCKET_NAME, loadServices, SESSION_METADATA_KEY } from '../../proto';
 import type { StreamCpuAccessesRequest } from '../../proto/generated/dmabufd/v1/StreamCpuAccessesRequest';
 import type { StreamCpuAccessesResponse__Output } from '../../proto/generated/dmabufd/v1/StreamCpuAccessesResponse';
 import { DaemonProcess } from './daemon-process';
 import { RawFdClient } from './raw-fd-client';
 import { eventually, patience } from './slowness';
 
-const { services } = loadContract();
+const services = loadServices();
 const { StreamCpuAccesses } = services.AccessService.service;
 const { OpenBuffer } = services.ShareService.service;
 /** Begins of one stream that may wait. */

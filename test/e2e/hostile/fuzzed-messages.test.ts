@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import fc from 'fast-check';
-import { CONTROL_SOCKET_NAME, loadContract, SESSION_METADATA_KEY } from '../../../proto';
+import { CONTROL_SOCKET_NAME, loadServices, SESSION_METADATA_KEY } from '../../../proto';
 import { RawFdClient } from '../raw-fd-client';
 import { patience, SLOWNESS } from '../slowness';
 import { describeAsRoot, Siege } from './siege';
@@ -21,7 +21,7 @@ const PROPER: readonly number[] = [
   status.CANCELLED,
 ];
 
-const METHODS = Object.values(loadContract().services).flatMap((entry) =>
+const METHODS = Object.values(loadServices()).flatMap((entry) =>
   'service' in entry ? Object.values(entry.service) : [],
 );
 

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as numbers from '../../../proto/fd-numbers';
+import { projectRoot } from '../../jest-run';
 
-const header = readFileSync(require.resolve('#proto/dmabufd_fd.h'), 'utf8');
+const header = readFileSync(join(projectRoot, 'proto', 'dmabufd_fd.h'), 'utf8');
 
 /** The value of a #define, an enumerator or a size that the header asserts. */
 function inHeader(pattern: string): number {
