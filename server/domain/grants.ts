@@ -82,8 +82,7 @@ export class GrantBook {
 
   /** A lease that was opened with a grant, as an earlier process had it. */
   resumeLease(grant: Grant, lease: Lease): void {
-    grant.leases.add(lease);
-    lease.openedWith.add(grant);
+    this.tie(grant, lease);
   }
 
   /** Forgets those that are remembered for leases that did not come back. */
@@ -109,10 +108,7 @@ export class GrantBook {
   /** Counts a use, and ends the grant with its last. The lease is remembered if it has something by this grant. */
   use(grant: Grant, lease: Lease, gaveSomething: boolean): void {
     grant.uses += 1;
-    if (gaveSomething && !lease.isOwner) {
-      grant.leases.add(lease);
-      lease.openedWith.add(grant);
-    }
+    if (gaveSomething && !lease.isOwner) this.tie(grant, lease);
     if (grant.maxUses !== null && grant.uses >= grant.maxUses) this.end(grant, 'used-up');
     else this.keeper.keepGrant(factOf(grant));
   }
@@ -135,7 +131,7 @@ export class GrantBook {
 
   /** A lease is gone: so are the grants that its holder made on that buffer. */
   forgetLease(lease: Lease): void {
-    for (const grant of lease.openedWith) {
+    for (const grant of lease.openedWith ?? []) {
       grant.leases.delete(lease);
       this.forgetIfSpent(grant);
     }
@@ -151,7 +147,7 @@ export class GrantBook {
   forgetSession(sessionId: SessionId): void {
     for (const grant of [...(this.byMaker.get(sessionId)?.values() ?? [])]) {
       this.end(grant, 'owner-gone');
-      for (const lease of grant.leases) lease.openedWith.delete(grant);
+      for (const lease of grant.leases) lease.openedWith?.delete(grant);
       grant.charge.refund();
       this.keeper.forgetGrant(grant.id);
     }
@@ -161,6 +157,12 @@ export class GrantBook {
   /** Those of a session that can be used, by ascending id. */
   list(maker: SessionId): Grant[] {
     return [...(this.byMaker.get(maker)?.values() ?? [])].filter((grant) => !grant.ended);
+  }
+
+  private tie(grant: Grant, lease: Lease): void {
+    grant.leases.add(lease);
+    lease.openedWith ??= new Set();
+    lease.openedWith.add(grant);
   }
 
   private enter(grant: Grant): void {

@@ -130,7 +130,7 @@ export class Leases {
   resume(session: Session, buffer: BufferRecord, fact: LeaseFact): Lease {
     const { access, isOwner, createdAtMs } = fact;
     const charge = this.quota.resume(fact.account, { leases: 1 });
-    const openedWith = new Set<Grant>();
+    const openedWith = null;
     return this.enter({ session, buffer, access, isOwner, createdAtMs, charge, openedWith });
   }
 
@@ -177,7 +177,7 @@ export class Leases {
   private add(session: Session, buffer: BufferRecord, access: Access, isOwner: boolean): Lease {
     const createdAtMs = this.outside.clock.now();
     const charge = this.quota.reserve(this.callers.payerOf(session.peer), { leases: 1 });
-    const openedWith = new Set<Grant>();
+    const openedWith = null;
     return this.enter({ session, buffer, access, isOwner, createdAtMs, charge, openedWith });
   }
 
@@ -278,7 +278,7 @@ function bufferFact(buffer: BufferRecord): BufferFact {
 
 function leaseFact(lease: Lease): LeaseFact {
   const { session, buffer, access, isOwner, createdAtMs, charge } = lease;
-  const openedWith = Array.from(lease.openedWith, ({ id }) => id);
+  const openedWith = Array.from(lease.openedWith ?? [], ({ id }) => id);
   const { account } = charge;
   return {
     sessionId: session.id,

@@ -35,8 +35,8 @@ export interface Lease {
   readonly isOwner: boolean;
   readonly createdAtMs: number;
   readonly charge: Charge;
-  /** The grants that gave it something; revoking any of them with its leases ends it. */
-  readonly openedWith: Set<Grant>;
+  /** The grants that gave it something; revoking any of them with its leases ends it. Null if none ever did. */
+  openedWith: Set<Grant> | null;
 }
 
 /** A session whose lease has ended, and which may have kept an fd of the buffer. */

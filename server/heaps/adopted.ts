@@ -10,6 +10,8 @@ import { type KernelCalls, KernelMemory } from './kernel-memory';
 /** F_SEAL_SHRINK of linux/fcntl.h. */
 const SEAL_SHRINK = 2;
 
+const NOBODY: ReadonlySet<number> = new Set();
+
 export interface Adopted {
   readonly memory: KernelMemory;
   /** The dma-buf's exporter as fdinfo has it; `memfd` for a memfd. */
@@ -24,7 +26,7 @@ export function takeIn(addon: KernelCalls, fd: Fd): Adopted {
     const access = found.access === 'read-only' ? 'read' : 'read-write';
     const exporter = kind === 'memfd' ? 'memfd' : (readFdinfo(fd).get('exp_name') ?? '');
     // A dma-buf's read-only fd cannot be made a writable one; a client's memfd is the client's to open again.
-    const readOnlyDefeatedBy = kind === 'dma-buf' && access === 'read' ? new Set<number>() : null;
+    const readOnlyDefeatedBy = kind === 'dma-buf' && access === 'read' ? NOBODY : null;
     const memory = new KernelMemory(addon, { fd, kind, access, readOnlyDefeatedBy });
     return { memory, exporter };
   } catch (error) {

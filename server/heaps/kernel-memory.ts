@@ -62,8 +62,9 @@ export class KernelMemory implements Memory {
   private isWithdrawn = false;
   /** The service manager has a reference, too, for a later process of the daemon. */
   private isLent = false;
-  private readonly readable: FenceWait;
-  private readonly writable: FenceWait;
+  /** Made for the first who waits: most buffers are never waited for. */
+  private readable: FenceWait | null = null;
+  private writable: FenceWait | null = null;
 
   /** Closes the fds if it throws. */
   constructor(
@@ -75,8 +76,6 @@ export class KernelMemory implements Memory {
     this.kind = source.kind;
     this.access = source.access;
     this.readOnlyDefeatedBy = source.readOnlyDefeatedBy;
-    this.readable = new FenceWait(addon, this.fd, 'readable');
-    this.writable = new FenceWait(addon, this.fd, 'writable');
     try {
       const { inode, device } = addon.describeFd(this.fd);
       this.inode = inode;
@@ -130,7 +129,16 @@ export class KernelMemory implements Memory {
     if (this.kind === 'memfd') return;
     const events = mode === 'read' ? Poll.IN : Poll.OUT;
     if (this.addon.pollNow(this.fd, events) !== 0) return;
-    await (mode === 'read' ? this.readable : this.writable).ready(signal);
+    await this.fenceWait(mode).ready(signal);
+  }
+
+  private fenceWait(mode: CpuAccessMode): FenceWait {
+    if (mode === 'read') {
+      this.readable ??= new FenceWait(this.addon, this.fd, 'readable');
+      return this.readable;
+    }
+    this.writable ??= new FenceWait(this.addon, this.fd, 'writable');
+    return this.writable;
   }
 
   async beginCpuAccess(mode: CpuAccessMode): Promise<boolean> {
@@ -180,7 +188,8 @@ export class KernelMemory implements Memory {
     if (this.kind === 'dma-buf') {
       // The kernel has taken off the reference that reading this took.
       const count = readFdinfo(this.fd).get('count');
-      const own = 1 + Number(this.isLent) + this.readable.fdCount + this.writable.fdCount;
+      const watched = (this.readable?.fdCount ?? 0) + (this.writable?.fdCount ?? 0);
+      const own = 1 + Number(this.isLent) + watched;
       return count === undefined ? null : Math.max(Number(count) - own, 0);
     }
     // Until then what is handed out is open here, too.

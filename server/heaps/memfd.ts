@@ -15,6 +15,9 @@ import { type KernelCalls, KernelMemory } from './kernel-memory';
 const READABLE_ONLY = 0o444;
 const OWNERS_ONLY = 0o600;
 
+/** Who may change the mode of a memfd that the daemon has made. */
+const READ_ONLY_DEFEATED_BY: ReadonlySet<number> = new Set([0, geteuid?.() ?? 0]);
+
 export function memfdHeap(addon: NativeAddon): HeapDriver {
   return {
     name: 'memfd',
@@ -30,14 +33,13 @@ export function memfdHeap(addon: NativeAddon): HeapDriver {
 
 /** The memory of a memfd that the daemon made, now or in an earlier process. Takes the fd over. */
 export function memfdMemory(addon: KernelCalls, fd: Fd): KernelMemory {
-  const readOnlyDefeatedBy = new Set([0, geteuid?.() ?? 0]);
   const writerFd = openForWriters(addon, fd);
   return new KernelMemory(addon, {
     fd,
     writerFd,
     kind: 'memfd',
     access: 'read-write',
-    readOnlyDefeatedBy,
+    readOnlyDefeatedBy: READ_ONLY_DEFEATED_BY,
   });
 }
 
