@@ -2,14 +2,17 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { type Cpus, measured, Server, type TemporaryDirectory } from './processes';
+import { type Memory, REPORT_SIGNAL, reportsIn } from '../test/soak/memory';
+import { type Cpus, ENVIRONMENT, measured, Server, type TemporaryDirectory } from './processes';
 import type { Timings } from './timings';
 
 const run = promisify(execFile);
 const PROJECT = resolve(__dirname, '..', '..');
 const C_PROGRAMS = ['fd-server', 'fd-client', 'bus-host'] as const;
+/** Its interpreter is the node that is found first: the one that this runs on. */
+const INSTALLED = { ...ENVIRONMENT, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
 const BUS_PROGRAMS = ['bus-server', 'bus-client'] as const;
 type Program = (typeof C_PROGRAMS)[number] | (typeof BUS_PROGRAMS)[number];
 
@@ -32,7 +35,10 @@ export class Installation {
     const [file] = (await readdir(path)).filter((name) => name.endsWith('.deb'));
     if (file === undefined) throw new Error('npm run deb left no package');
     await run('dpkg-deb', ['--extract', join(path, file), join(path, 'root')]);
-    return new Installation(path, join(path, 'root', 'usr', 'lib', 'dmabufd'));
+    const installation = new Installation(path, join(path, 'root', 'usr', 'lib', 'dmabufd'));
+    // As the package's postinst does.
+    await run(installation.daemonProgram, ['--write-code-cache'], { env: INSTALLED });
+    return installation;
   }
 
   program(name: Program): string {
@@ -65,32 +71,40 @@ function mostFds(): number {
 /** The most buffers that a figure has, as far as the fds of this machine allow: one costs the daemon up to three. */
 export const MOST_BUFFERS = Math.min(10_000, Math.floor(mostFds() / 5000) * 1000);
 
-/** The daemon of the package, on a directory of its own. */
+interface Options {
+  /** A module that is loaded into it first. */
+  readonly preload?: string;
+  /** So that it takes {@link MOST_BUFFERS}. */
+  readonly hasMostFds?: boolean;
+}
+
+/** The daemon of the package, executed as it is installed, on a directory of its own. */
 export class Daemon implements AsyncDisposable {
   private constructor(
     readonly directory: string,
     private readonly server: Server,
   ) {}
 
-  static async start(
-    installation: Installation,
-    cpus: Cpus,
-    options: { readonly node?: readonly string[] } = {},
-  ): Promise<Daemon> {
+  static async start(installation: Installation, cpus: Cpus, options: Options = {}) {
     const directory = join(installation.place, `run-${process.hrtime.bigint()}`);
-    const server = await Server.start(
+    const { preload, hasMostFds = false } = options;
+    const loads = preload === undefined ? {} : { NODE_OPTIONS: `--require ${preload}` };
+    const server = await Server.startIn(
+      { ...INSTALLED, ...loads },
       cpus,
-      ...['prlimit', `--nofile=${mostFds()}`],
-      process.execPath,
-      ...(options.node ?? []),
-      installation.daemonProgram,
-      '--runtime-dir',
-      directory,
+      ...(hasMostFds ? ['prlimit', `--nofile=${mostFds()}`] : []),
+      ...[installation.daemonProgram, '--runtime-dir', directory],
     );
     return new Daemon(directory, server);
   }
+
   get pid(): number {
     return this.server.pid;
+  }
+
+  /** Of one that was started with {@link REPORTER}. */
+  async memory(): Promise<Memory> {
+    return this.server.answers(REPORT_SIGNAL, (said) => reportsIn(said)[0]);
   }
 
   get fdSocket(): string {

@@ -14,6 +14,8 @@ import { parseTimings, type Timings } from './timings';
 export type Cpus = 'one' | 'two';
 /** The longest that anything here takes to start. */
 const START_MS = 30_000;
+/** What a server said, for the error that it is part of. */
+const MOST_SAID = 4096;
 const LISTS = { one: '0', two: '0,1' } as const;
 
 /** What a certificate bundle costs every Node at its start is no business of anybody's here. */
@@ -30,24 +32,44 @@ export class TemporaryDirectory implements Disposable {
 /** One that serves, from when it says that it is ready until it is disposed of. */
 export class Server implements AsyncDisposable {
   readonly #process: ChildProcessByStdio<null, Readable, Readable>;
+  /** The last of it. All that a server says in its life, read again with every line of it, would be most of what is measured. */
   #said = '';
 
-  private constructor(cpus: Cpus, command: readonly string[]) {
+  private constructor(cpus: Cpus, command: readonly string[], environment: NodeJS.ProcessEnv) {
     this.#process = spawn('taskset', ['--cpu-list', LISTS[cpus], ...command], {
-      env: ENVIRONMENT,
+      env: { ...ENVIRONMENT, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream.on('data', (chunk: Buffer) => {
-        this.#said += chunk.toString();
+        this.#said = (this.#said + chunk.toString()).slice(-MOST_SAID);
       });
     }
   }
 
-  static async start(cpus: Cpus, ...command: readonly string[]): Promise<Server> {
-    const server = new Server(cpus, command);
-    await server.#says('ready');
+  static start(cpus: Cpus, ...command: readonly string[]): Promise<Server> {
+    return Server.startIn({}, cpus, ...command);
+  }
+
+  /** With more in its environment. */
+  static async startIn(
+    environment: NodeJS.ProcessEnv,
+    cpus: Cpus,
+    ...command: readonly string[]
+  ): Promise<Server> {
+    const server = new Server(cpus, command, environment);
+    await server.#says((said) => (said.includes('ready') ? true : undefined), 'ready');
     return server;
+  }
+
+  /** What it says upon a signal: the first that `find` finds. */
+  answers<Found>(
+    signal: NodeJS.Signals,
+    find: (said: string) => Found | undefined,
+  ): Promise<Found> {
+    this.#said = '';
+    this.#process.kill(signal);
+    return this.#says(find, `answer to ${signal}`);
   }
 
   /** taskset executes the program in its own place. */
@@ -57,19 +79,21 @@ export class Server implements AsyncDisposable {
     return pid;
   }
 
-  #says(word: string): Promise<void> {
+  #says<Found>(find: (said: string) => Found | undefined, what: string): Promise<Found> {
+    const { stdout, stderr } = this.#process;
     return new Promise((resolve, reject) => {
-      const give = () => reject(new Error(`no ${word} within ${START_MS} ms: ${this.#said}`));
-      const timer = setTimeout(give, START_MS);
+      const fail = (why: string) => reject(new Error(`${why}: ${this.#said}`));
+      const timer = setTimeout(() => fail(`no ${what} within ${START_MS} ms`), START_MS);
       const look = () => {
-        if (!this.#said.includes(word)) return;
+        const found = find(this.#said);
+        if (found === undefined) return;
         clearTimeout(timer);
-        resolve();
+        for (const stream of [stdout, stderr]) stream.off('data', look);
+        resolve(found);
       };
-      this.#process.stdout.on('data', look);
-      this.#process.stderr.on('data', look);
+      for (const stream of [stdout, stderr]) stream.on('data', look);
       this.#process.on('error', reject);
-      this.#process.on('close', () => reject(new Error(`it ended: ${this.#said}`)));
+      this.#process.on('close', () => fail('it ended'));
     });
   }
 

@@ -107,7 +107,7 @@ interface Step {
 }
 
 async function grow(installation: Installation, dimension: Dimension): Promise<Step[]> {
-  await using daemon = await Daemon.start(installation, 'one');
+  await using daemon = await Daemon.start(installation, 'one', { hasMostFds: true });
   await using bystander = await connect({ runtimeDirectory: daemon.directory });
   const add = await dimension.prepare(daemon.directory);
   // Both ends compile what is hot before it is measured.

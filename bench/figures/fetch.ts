@@ -125,7 +125,7 @@ const besideBlockedLoop: Figure = {
   rounds: 9,
   async prepare(installation) {
     const blocker = join(__dirname, '..', 'programs', 'block-the-loop.js');
-    const blocked = await Daemon.start(installation, 'two', { node: ['--require', blocker] });
+    const blocked = await Daemon.start(installation, 'two', { preload: blocker });
     const free = await Daemon.start(installation, 'two');
     const p999 = quantileOf(0.999);
     return {

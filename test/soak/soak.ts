@@ -6,7 +6,8 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import type { DaemonProcess } from '../e2e/daemon-process';
 import { seeded } from '../e2e/service/seeded';
 import { eventually } from '../e2e/slowness';
-import { type Memory, memoryOf, startObserved } from './observed';
+import type { Memory } from './memory';
+import { memoryOf, startObserved } from './observed';
 import { Visitor } from './visitor';
 
 const AT_ONCE = 4;
