@@ -202,6 +202,7 @@ function addControl(
   tree.write('DEBIAN/control', control.join(''));
   tree.write('DEBIAN/md5sums', sums);
   tree.write('DEBIAN/conffiles', '/etc/dmabufd/policy.yaml\n/etc/default/dmabufd\n');
+  tree.write('DEBIAN/triggers', 'interest-noawait /usr/bin/node\n');
   for (const script of ['postinst', 'prerm', 'postrm']) {
     tree.copy(`packaging/maintainer/${script}`, `DEBIAN/${script}`, 0o755);
   }

@@ -2,13 +2,21 @@
  * The programs and the SDK in one file each, which start sooner and take half the room that their modules did: nothing is
  * looked for, and what no program reaches is left out. Names and lines stay, so that a stack trace can be read.
  */
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
 const SDK = 'client/index.js';
-/** By their places below dist/, which they keep. */
-const ENTRIES = ['server/main.js', 'client/cli/main.js', SDK];
+/**
+ * By their places below dist/, which they keep, and how they are executed: the daemon stays, so it has V8 care for memory, and glibc
+ * have one heap for all threads instead of one for each.
+ */
+const PROGRAMS = {
+  'server/main.js': '/usr/bin/env -S MALLOC_ARENA_MAX=1 node --optimize-for-size',
+  'client/cli/main.js': '/usr/bin/env node',
+} as const;
+const ENTRIES = [...Object.keys(PROGRAMS), SDK];
 
 /** A module that went into a bundle. */
 export interface Bundled {
@@ -36,7 +44,10 @@ export async function bundle(dist: string, target: string): Promise<Bundled[]> {
     metafile: true,
     logLevel: 'error',
   });
-  await nameExports(join(dist, SDK), join(target, SDK));
+  for (const [program, interpreter] of Object.entries(PROGRAMS)) {
+    addStarter(dist, join(target, program), interpreter);
+  }
+  nameExports(join(dist, SDK), join(target, SDK));
   const modules = Object.keys(metafile.inputs).flatMap((input) => {
     const [, path] = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input) ?? [];
     return path === undefined ? [] : [join(dirname(dist), path)];
@@ -44,16 +55,27 @@ export async function bundle(dist: string, target: string): Promise<Bundled[]> {
   return [...new Set(modules)].sort().map(describe);
 }
 
+/** It takes the program's name, and finds the bundle beside it. */
+function addStarter(dist: string, program: string, interpreter: string): void {
+  const bundled = withoutInterpreter(program);
+  const digest = createHash('sha256').update(bundled, 'latin1').digest('hex');
+  writeFileSync(join(dirname(program), 'program.js'), `//${digest}\n${bundled}`, 'latin1');
+  const starter = withoutInterpreter(join(dist, 'packaging', 'starter.js'));
+  writeFileSync(program, `#!${interpreter}\n${starter}`);
+}
+
+function withoutInterpreter(file: string): string {
+  return readFileSync(file, 'latin1').replace(/^#!.*\n/, '');
+}
+
 /**
  * So that `import { connect }` works, too: node looks for the names of a CommonJS module in its text, and does not find them in a bundle. It
  * gets a name of its own, and a module that says them in its place.
  */
-async function nameExports(module: string, bundled: string): Promise<void> {
+function nameExports(module: string, bundled: string): void {
   renameSync(bundled, join(dirname(bundled), 'bundle.js'));
-  const names = Object.keys(await import(module)).filter((name) => name !== 'default');
-  const lines = names
-    .filter((name) => /^[A-Za-z]\w*$/.test(name))
-    .map((name) => `exports.${name} = bundle.${name};\n`);
+  const exported: object = require(module);
+  const lines = Object.keys(exported).map((name) => `exports.${name} = bundle.${name};\n`);
   writeFileSync(bundled, `const bundle = require('./bundle.js');\n${lines.join('')}`);
 }
 

@@ -149,6 +149,25 @@ describe('the package, on a Debian 13 system with systemd', () => {
     );
   });
 
+  test.each(['server', 'client/cli'])(
+    'starts its %s with what V8 made of it at installation',
+    (program) => {
+      const directory = `/usr/lib/dmabufd/dist/${program}`;
+      const witness = '/tmp/witness.js';
+      writeFileSync(
+        witness,
+        `const vm = require('node:vm');
+      vm.Script = class extends vm.Script {
+        constructor(...of) { super(...of); console.log('rejected: ' + this.cachedDataRejected); }
+      };`,
+      );
+      const [, ...options] = shell(`head -1 ${directory}/main.js`).trim().split('node');
+      const node = `/usr/bin/node ${options.join('node')} --require ${witness}`;
+      expect(shell(`${node} ${directory}/main.js --version`)).toMatch(/^rejected: false\n/);
+      rmSync(witness);
+    },
+  );
+
   test('has man pages that say every option', () => {
     for (const [program, section] of [
       ['dmabufd', 8],

@@ -1,0 +1,107 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bundle } from '../../packaging/bundle';
+import { projectRoot } from '../jest-run';
+
+/** Says what V8 made of the cache that it was given. */
+const WITNESS = `
+const vm = require('node:vm');
+vm.Script = class extends vm.Script {
+  constructor(...of) {
+    super(...of);
+    console.error('rejected: ' + this.cachedDataRejected);
+  }
+};`;
+
+describe('the starter of a packaged program', () => {
+  const place = mkdtempSync(join(tmpdir(), 'dmabufd-starter-'));
+  const witness = join(place, 'witness.js');
+  const directory = join(place, 'dist', 'server');
+  const cache = join(directory, 'program.cache');
+  const run = (...args: string[]) => {
+    const command = ['--require', witness, join(directory, 'main.js'), ...args];
+    const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
+    return { status, stdout, stderr };
+  };
+  const said = (what: string) => ({
+    status: 0,
+    stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    stderr: `rejected: ${what}\n`,
+  });
+
+  beforeAll(async () => {
+    symlinkSync(join(projectRoot, 'native'), join(place, 'native'));
+    copyFileSync(join(projectRoot, 'package.json'), join(place, 'package.json'));
+    mkdirSync(join(place, 'dist'));
+    await bundle(join(projectRoot, 'dist'), join(place, 'dist'));
+    writeFileSync(witness, WITNESS);
+  });
+  beforeEach(() => rmSync(cache, { force: true }));
+  afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+  test('starts it without a cache', () => {
+    expect(run('--version')).toEqual(said('undefined'));
+  });
+
+  test('makes a cache, and starts it with that', () => {
+    expect(run('--write-code-cache')).toEqual(said('undefined'));
+    expect(run('--version')).toEqual(said('false'));
+    expect(run('--no-such-option')).toMatchObject({ status: 2 });
+  });
+
+  test('has its cache made for the options that it is executed with', () => {
+    execFileSync(join(directory, 'main.js'), ['--write-code-cache']);
+    const environment = { ...process.env, NODE_OPTIONS: `--require ${witness}` };
+    const { stderr } = spawnSync(join(directory, 'main.js'), ['--version'], {
+      env: environment,
+      encoding: 'utf8',
+    });
+    expect(stderr).toBe('rejected: false\n');
+    // Without those options it is V8 that refuses it.
+    expect(run('--version')).toEqual(said('true'));
+  });
+
+  test('starts it all the same with a cache that V8 does not take', () => {
+    run('--write-code-cache');
+    const bytes = readFileSync(cache);
+    writeFileSync(cache, bytes.subarray(0, bytes.length / 2));
+    expect(run('--version')).toEqual(said('true'));
+  });
+
+  test('does not offer V8 the cache of another bundle, of which it would only compare the length', () => {
+    run('--write-code-cache');
+    const program = join(directory, 'program.js');
+    const text = readFileSync(program, 'latin1');
+    const other = text.startsWith('//0') ? '//1' : '//0';
+    writeFileSync(program, other + text.slice(other.length), 'latin1');
+    try {
+      expect(run('--version')).toEqual(said('undefined'));
+    } finally {
+      writeFileSync(program, text, 'latin1');
+    }
+  });
+
+  test('leaves the cache that there is if it cannot write a new one', () => {
+    run('--write-code-cache');
+    const before = readFileSync(cache);
+    const isInTheWay = `${cache}.partial`;
+    mkdirSync(isInTheWay);
+    expect(run('--write-code-cache')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining(isInTheWay),
+    });
+    rmSync(isInTheWay, { recursive: true });
+    expect(readFileSync(cache)).toEqual(before);
+    expect(run('--version')).toEqual(said('false'));
+  });
+});
