@@ -100,27 +100,41 @@ export class FdSessions {
     try {
       const peer = this.identify(credentials);
       this.broker.openSession(session, peer);
-      this.plane.admit(
-        session,
-        this.tokens.issue(session, peer),
-        this.broker.callers.accountOf(peer),
-      );
+      const token = this.tokens.issue(session, peer);
       this.keep(session);
-      this.log.info({ session, peer }, 'session opened');
-    } catch (error) {
-      const { code, message } = statusOf(error, (defect) =>
-        this.log.error({ session, err: defect }, 'a session could not be opened'),
+      this.onceKept(
+        () => {
+          const hasEnded = this.broker.peerOf(session) === undefined;
+          if (hasEnded) return;
+          this.plane.admit(session, token, this.broker.callers.accountOf(peer));
+          this.log.info({ session, peer }, 'session opened');
+        },
+        (error) => this.refuse(session, error),
       );
-      this.plane.dismiss(session, code, message);
+    } catch (error) {
+      this.refuse(session, error);
     }
   }
 
-  /** In the order of what is kept it comes before all that the client can do with the session, and so need not be waited for. */
+  private refuse(session: SessionId, error: unknown): void {
+    const { code, message } = statusOf(error, (defect) =>
+      this.log.error({ session, err: defect }, 'a session could not be opened'),
+    );
+    this.plane.dismiss(session, code, message);
+  }
+
   private keep(session: SessionId): void {
     const socket = this.plane.duplicateSocket(session);
     if (socket === null) return;
     this.keeper.keepConnection(session, socket);
     socket.close();
+  }
+
+  /** What a client is told has happened, a restart does not undo: it is told when it is kept, or at once if it is so already. */
+  private onceKept(tell: () => void, onFailed: (error: unknown) => void): void {
+    const kept = this.keeper.whenKept();
+    if (kept === null) tell();
+    else kept.then(tell).catch(onFailed);
   }
 
   private close(session: SessionId, reason: string): void {
@@ -156,22 +170,16 @@ export class FdSessions {
     }
   }
 
-  /** What an answer says has happened, a restart does not undo. */
   private answerOnceKept(session: SessionId, request: Request, { payload, fds }: Answer): void {
     const { serial, opcode } = request;
-    const answer = () => {
-      this.plane.answer(session, request, OK, payload, fds);
-      for (const fd of fds) fd.close();
-      this.log.debug({ session, opcode, serial }, 'fd request answered');
-    };
-    const kept = this.keeper.whenKept();
-    if (kept === null) {
-      answer();
-      return;
-    }
-    kept.then(answer).catch((err: unknown) => {
-      this.log.error({ session, opcode, err }, 'an fd request could not be answered');
-    });
+    this.onceKept(
+      () => {
+        this.plane.answer(session, request, OK, payload, fds);
+        for (const fd of fds) fd.close();
+        this.log.debug({ session, opcode, serial }, 'fd request answered');
+      },
+      (err) => this.log.error({ session, opcode, err }, 'an fd request could not be answered'),
+    );
   }
 
   private perform(session: SessionId, { opcode, payload, fds }: Request): Answer {

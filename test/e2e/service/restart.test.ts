@@ -13,8 +13,6 @@ const limits = { timeoutMs: patience() };
 /** A broker, and all that it says of itself. */
 async function connected({ runtimeDirectory }: ManagedDaemon) {
   const broker = await connect({ runtimeDirectory, ...limits });
-  // A session is kept for certain when something has been answered in it; before, there is nothing to lose.
-  await broker.heaps(limits);
   const said: string[] = [];
   broker.on('disconnected', () => said.push('disconnected'));
   broker.on('lost', ({ label }) => said.push(`lost ${label}`));
@@ -44,6 +42,16 @@ describe.each([
     managed.kill(signal);
     await all;
   };
+
+  test('a session is what it was, however short it had been there', async () => {
+    for (let i = 0; i < 5; i += 1) {
+      await using managed = await ManagedDaemon.start();
+      await using client = await connected(managed);
+      await restart(managed, client.broker);
+      expect(await client.broker.list(limits)).toEqual([]);
+      expect(client.said).toEqual(['restarted']);
+    }
+  });
 
   test('buffers, leases, published names and every byte are as they were', async () => {
     await using managed = await ManagedDaemon.start();
