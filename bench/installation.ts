@@ -53,6 +53,12 @@ export class Installation {
   get daemonProgram(): string {
     return join(this.app, 'dist', 'server', 'main.js');
   }
+
+  /** To be executed by somebody else, with as many fds as there may be. */
+  get managedDaemon(): string[] {
+    const path = ['env', `PATH=${INSTALLED.PATH}`, '--unset=NODE_EXTRA_CA_CERTS'];
+    return ['prlimit', `--nofile=${mostFds()}`, ...path, this.daemonProgram];
+  }
 }
 
 async function compile(name: Program, place: string, libraries: string[] = []): Promise<void> {

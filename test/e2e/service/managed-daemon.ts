@@ -12,13 +12,23 @@ const DAEMON = join(__dirname, '..', '..', '..', 'server', 'main.js');
 const MANAGER = join(projectRoot, 'test', 'e2e', 'service', 'service-manager.py');
 const WATCHDOG_USEC = 200_000;
 
-/** What the service manager tells, one at a time. */
-export type Told =
+/** What the service manager tells, one at a time, and when by its clock. */
+export type Told = { readonly atMs: number } & (
   | { readonly started: number }
   | { readonly ended: number }
   | { readonly alive: true }
   | { readonly notified: Readonly<Record<string, string>>; readonly fds: number }
-  | { readonly names: readonly string[] };
+  | { readonly names: readonly string[] }
+);
+
+interface Service {
+  /** The daemon, as it is executed. */
+  readonly program: readonly string[];
+  /** How many fds the service manager keeps for it. */
+  readonly storedFds: number;
+}
+
+const AS_BUILT: Service = { program: [process.execPath, DAEMON], storedFds: 512 };
 
 export class ManagedDaemon implements AsyncDisposable {
   readonly directory = mkdtempSync(join(tmpdir(), 'dmabufd-service-'));
@@ -27,17 +37,17 @@ export class ManagedDaemon implements AsyncDisposable {
   readonly told: Told[] = [];
   readonly #manager: ChildProcess;
 
-  private constructor(args: readonly string[]) {
+  private constructor({ program, storedFds }: Service, args: readonly string[]) {
     const daemon = [
-      process.execPath,
-      DAEMON,
+      ...program,
       '--no-policy',
       '--runtime-dir',
       this.runtimeDirectory,
       '--state-dir',
       this.stateDirectory,
     ];
-    const command = [MANAGER, this.directory, String(WATCHDOG_USEC), ...daemon, ...args];
+    const settings = [this.directory, String(WATCHDOG_USEC), String(storedFds)];
+    const command = [MANAGER, ...settings, ...daemon, ...args];
     this.#manager = spawn('python3', command, { stdio: ['pipe', 'pipe', 'pipe'] });
     const { stdout, stderr } = this.#manager;
     if (stdout === null || stderr === null) throw new Error('no pipes');
@@ -53,8 +63,12 @@ export class ManagedDaemon implements AsyncDisposable {
   /** The daemon's log, and the service manager's complaints. */
   log = '';
 
-  static async start(...args: string[]): Promise<ManagedDaemon> {
-    const managed = new ManagedDaemon(args);
+  static start(...args: string[]): Promise<ManagedDaemon> {
+    return ManagedDaemon.startProgram(AS_BUILT, ...args);
+  }
+
+  static async startProgram(service: Service, ...args: string[]): Promise<ManagedDaemon> {
+    const managed = new ManagedDaemon(service, args);
     await managed.ready();
     return managed;
   }
@@ -73,8 +87,12 @@ export class ManagedDaemon implements AsyncDisposable {
   }
 
   async started(): Promise<number> {
+    return (await this.startedAt()).started;
+  }
+
+  async startedAt() {
     const isStarted = (told: Told): told is Extract<Told, { started: number }> => 'started' in told;
-    return (await this.next('started', isStarted)).started;
+    return this.next('started', isStarted);
   }
 
   async ended(): Promise<number> {

@@ -6,7 +6,7 @@ restart whenever the service ends. What happens is told as lines of JSON; a line
     start           starts it
     names           tells the names in the fd store
 
-    service-manager.py DIRECTORY WATCHDOG_USEC PROGRAM [ARGUMENT...]
+    service-manager.py DIRECTORY WATCHDOG_USEC STORED_FDS PROGRAM [ARGUMENT...]
 """
 import array
 import json
@@ -15,14 +15,14 @@ import select
 import signal
 import socket
 import sys
+import time
 
 FIRST_FD = 3
 MOST_FDS = 253
-MOST_STORED = 512
 
 
 def tell(**what):
-    print(json.dumps(what), flush=True)
+    print(json.dumps({**what, "atMs": time.monotonic() * 1000}), flush=True)
 
 
 def listening(kind, path):
@@ -60,8 +60,8 @@ class Store:
 
 
 class Service:
-    def __init__(self, directory, watchdog, command):
-        self.command, self.watchdog = command, watchdog
+    def __init__(self, directory, watchdog, stored, command):
+        self.command, self.watchdog, self.most_stored = command, watchdog, stored
         self.pid, self.restarts = None, True
         self.store = Store()
         self.address = os.path.join(directory, "notify")
@@ -83,16 +83,17 @@ class Service:
 
     def become(self, handed):
         # Out of the way of the numbers that they are to have.
-        high = [os.dup2(fd, 1000 + index) for index, (_, fd) in enumerate(handed)]
+        above = max(fd for _, fd in handed) + 1
+        high = [os.dup2(fd, above + index) for index, (_, fd) in enumerate(handed)]
         for index, fd in enumerate(high):
             os.dup2(fd, FIRST_FD + index, inheritable=True)
-        os.closerange(FIRST_FD + len(high), 4096)
+        os.closerange(FIRST_FD + len(high), above + len(high))
         environment = {
             **os.environ,
             "NOTIFY_SOCKET": self.address,
             "WATCHDOG_USEC": self.watchdog,
             "WATCHDOG_PID": str(os.getpid()),
-            "FDSTORE": str(MOST_STORED),
+            "FDSTORE": self.most_stored,
             "LISTEN_PID": str(os.getpid()),
             "LISTEN_FDS": str(len(handed)),
             "LISTEN_FDNAMES": ":".join(name for name, _ in handed),
@@ -147,7 +148,7 @@ class Service:
 
 
 def main():
-    service = Service(sys.argv[1], sys.argv[2], sys.argv[3:])
+    service = Service(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
     service.start()
     while True:
         ready, _, _ = select.select([0, service.notified], [], [], 0.02)

@@ -3,7 +3,7 @@ import { connect } from '../../../client';
 import { patience } from '../slowness';
 import { ManagedDaemon, type Told } from './managed-daemon';
 
-const isAlive = (told: Told): told is { alive: true } => 'alive' in told;
+const isAlive = (told: Told): told is Extract<Told, { alive: true }> => 'alive' in told;
 
 describe('under a service manager, the daemon', () => {
   test('says that it is ready, and in one line how it does', async () => {

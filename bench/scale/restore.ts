@@ -1,0 +1,44 @@
+/** What a restart costs that has so many buffers to restore: from the start of the process until it says that it is ready. */
+import { connect } from '../../client';
+import { ManagedDaemon } from '../../test/e2e/service/managed-daemon';
+import { residentKib } from '../figures/footprint';
+import { type Installation, MOST_BUFFERS } from '../installation';
+import type { Table } from './table';
+
+const COUNTS = [0, 0.1, 0.25, 0.5, 1].map((part) => part * MOST_BUFFERS);
+const COLUMNS = ['ready after, ms', 'resident, MiB'] as const;
+/** How many sessions there may be: fewer than by default, for the fds are for buffers. */
+const SESSIONS = 64;
+const RESTARTS = 3;
+
+export async function restore(
+  installation: Installation,
+  say: (message: string) => void,
+): Promise<Table> {
+  const steps: Table['steps'][number][] = [];
+  for (const count of COUNTS) {
+    steps.push({ count, values: await restartWith(installation, count) });
+    say(`    ${count} buffers to restore`);
+  }
+  return { of: 'buffers to restore', columns: COLUMNS, steps };
+}
+
+/** The best of a few. */
+async function restartWith(installation: Installation, count: number): Promise<number[]> {
+  await using managed = await ManagedDaemon.startProgram(
+    { program: installation.managedDaemon, storedFds: MOST_BUFFERS + 4 * SESSIONS },
+    ...['--max-sessions', String(SESSIONS)],
+  );
+  await using broker = await connect({ runtimeDirectory: managed.runtimeDirectory });
+  for (let i = 0; i < count; i += 1) await broker.allocate({ sizeBytes: 4096, heap: 'memfd' });
+  const restarts: number[][] = [];
+  for (let i = 0; i < RESTARTS; i += 1) {
+    managed.kill('SIGKILL');
+    const { started, atMs } = await managed.startedAt();
+    const ready = await managed.notified('READY');
+    restarts.push([ready.atMs - atMs, residentKib(started) / 1024]);
+    const restored = (await broker.list()).length;
+    if (restored !== count) throw new Error(`${restored} of ${count} buffers were restored`);
+  }
+  return restarts.sort(([a = 0], [b = 0]) => a - b)[0] ?? [];
+}
