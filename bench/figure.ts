@@ -13,6 +13,11 @@ export interface Figure {
   readonly unit: Unit;
   /** Of the ratio, or of the value where there is no baseline. */
   readonly goal: Goal;
+  /**
+   * What a change must not make of it: so far from what is measured that no noise comes there. Unset where the machine decides more
+   * than the code. In the direction of the goal.
+   */
+  readonly limit?: number;
   /** How often the two take turns. */
   readonly rounds: number;
   /** Starts what is needed for both. */
@@ -38,11 +43,15 @@ export interface Result {
 }
 
 /** The two take turns, and who begins changes: what the machine does to one it does to the other. */
-export async function measure(figure: Figure, installation: Installation): Promise<Result> {
+export async function measure(
+  figure: Figure,
+  installation: Installation,
+  rounds = figure.rounds,
+): Promise<Result> {
   await using contest = await figure.prepare(installation);
   const ours: Outcome[] = [];
   const theirs: Outcome[] = [];
-  for (let round = 0; round < figure.rounds; round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     if (round % 2 === 0) ours.push(await contest.ours());
     if (figure.baseline !== null) theirs.push(await contest.theirs());
     if (round % 2 === 1) ours.push(await contest.ours());

@@ -10,23 +10,29 @@ import type { Timings } from './timings';
 
 const run = promisify(execFile);
 const PROJECT = resolve(__dirname, '..', '..');
-const C_PROGRAMS = ['fd-server', 'fd-client', 'bus-host'] as const;
 /** Its interpreter is the node that is found first: the one that this runs on. */
 const INSTALLED = { ...ENVIRONMENT, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
-const BUS_PROGRAMS = ['bus-server', 'bus-client'] as const;
-type Program = (typeof C_PROGRAMS)[number] | (typeof BUS_PROGRAMS)[number];
+
+const LIBRARIES = {
+  'fd-server': [],
+  'fd-client': [],
+  'bus-host': [],
+  'bus-server': ['-lsystemd'],
+  'bus-client': ['-lsystemd'],
+} as const;
+type Program = keyof typeof LIBRARIES;
 
 export class Installation {
+  private readonly programs = new Map<Program, Promise<string>>();
+
   private constructor(
     readonly place: string,
-    /** Where the package has its files. */
-    readonly app: string,
+    /** What is / where it is installed. */
+    readonly root: string,
   ) {}
 
   /** Everything lies in the directory, and ends with it. */
   static async make({ path }: TemporaryDirectory): Promise<Installation> {
-    for (const name of C_PROGRAMS) await compile(name, path);
-    for (const name of BUS_PROGRAMS) await compile(name, path, ['-lsystemd']);
     await run(process.execPath, [
       join(PROJECT, 'dist', 'packaging', 'build-deb.js'),
       '--out',
@@ -35,14 +41,19 @@ export class Installation {
     const [file] = (await readdir(path)).filter((name) => name.endsWith('.deb'));
     if (file === undefined) throw new Error('npm run deb left no package');
     await run('dpkg-deb', ['--extract', join(path, file), join(path, 'root')]);
-    const installation = new Installation(path, join(path, 'root', 'usr', 'lib', 'dmabufd'));
+    const installation = new Installation(path, join(path, 'root'));
     // As the package's postinst does.
-    await run(installation.daemonProgram, ['--write-code-cache'], { env: INSTALLED });
+    for (const name of ['server', 'client/cli']) {
+      await run(installation.installed(name), ['--write-code-cache'], { env: INSTALLED });
+    }
     return installation;
   }
 
-  program(name: Program): string {
-    return join(this.place, name);
+  /** One of bench/baselines, compiled with the first who asks for it. */
+  program(name: Program): Promise<string> {
+    const known = this.programs.get(name) ?? this.compile(name);
+    this.programs.set(name, known);
+    return known;
   }
 
   /** One of bench/programs, as a command. */
@@ -51,7 +62,11 @@ export class Installation {
   }
 
   get daemonProgram(): string {
-    return join(this.app, 'dist', 'server', 'main.js');
+    return this.installed('server');
+  }
+
+  private installed(name: string): string {
+    return join(this.root, 'usr', 'lib', 'dmabufd', 'dist', name, 'main.js');
   }
 
   /** To be executed by somebody else, with as many fds as there may be. */
@@ -59,12 +74,14 @@ export class Installation {
     const path = ['env', `PATH=${INSTALLED.PATH}`, '--unset=NODE_EXTRA_CA_CERTS'];
     return ['prlimit', `--nofile=${mostFds()}`, ...path, this.daemonProgram];
   }
-}
 
-async function compile(name: Program, place: string, libraries: string[] = []): Promise<void> {
-  const source = join(PROJECT, 'bench', 'baselines', `${name}.c`);
-  const flags = ['-std=c11', '-O2', '-Wall', '-Wextra', '-Werror'];
-  await run(process.env.CC ?? 'cc', [...flags, '-o', join(place, name), source, ...libraries]);
+  private async compile(name: Program): Promise<string> {
+    const source = join(PROJECT, 'bench', 'baselines', `${name}.c`);
+    const flags = ['-std=c11', '-O2', '-Wall', '-Wextra', '-Werror'];
+    const program = join(this.place, name);
+    await run(process.env.CC ?? 'cc', [...flags, '-o', program, source, ...LIBRARIES[name]]);
+    return program;
+  }
 }
 
 /** How many fds this user lets a process open: RLIMIT_NOFILE, the hard one. proc_pid_limits(5) */
@@ -113,6 +130,11 @@ export class Daemon implements AsyncDisposable {
     return this.server.answers(REPORT_SIGNAL, (said) => reportsIn(said)[0]);
   }
 
+  /** The last of it. */
+  get log(): string {
+    return this.server.said;
+  }
+
   get fdSocket(): string {
     return join(this.directory, 'fd.sock');
   }
@@ -123,12 +145,12 @@ export class Daemon implements AsyncDisposable {
 }
 
 /** The C client asks a server for `fds` at a time, with so many requests before the first is answered. */
-export function fetches(
+export async function fetches(
   installation: Installation,
   cpus: Cpus,
   socket: string,
   { fds = 1, inFlight = 1, requests = 20_000 } = {},
 ): Promise<Timings> {
   const numbers = [fds, inFlight, requests].map(String);
-  return measured(cpus, installation.program('fd-client'), socket, ...numbers);
+  return measured(cpus, await installation.program('fd-client'), socket, ...numbers);
 }

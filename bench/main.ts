@@ -4,24 +4,16 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { findOrInstallPrograms } from './debian';
 import { type Figure, measure, type Result } from './figure';
+import { FIGURES } from './figures/all';
 import { BUS_FIGURES } from './figures/bus';
-import { CONTROL_FIGURES } from './figures/control';
 import { FETCH_FIGURES } from './figures/fetch';
-import { FOOTPRINT_FIGURES } from './figures/footprint';
+import { guard } from './guard';
 import { Installation } from './installation';
 import { TemporaryDirectory } from './processes';
 import { formatGoal, formatRatio, formatTable } from './report/markdown';
 import { type Curve, drawDistributions, drawGoals, sampleOf } from './report/plots';
 import { judge, type Verdict } from './report/verdict';
-
-const FIGURES: readonly Figure[] = [
-  ...FETCH_FIGURES,
-  ...BUS_FIGURES,
-  ...CONTROL_FIGURES,
-  ...FOOTPRINT_FIGURES,
-];
 
 const HELP = `usage: npm run bench [-- OPTIONS]
 
@@ -29,6 +21,7 @@ Measures what dmabufd does beside what does as much of it as there is elsewhere:
 empty Node script. The two take turns, pinned to one CPU unless the figure says two. Some fifteen minutes, on a machine that has nothing
 else to do. Debian's dbus-daemon, dbus-broker and libsystemd-dev are installed if they are not there.
 
+  --guard        only whether something has become much worse, as npm test asks, too: a minute; exit code 1 says so
   --only TEXT    figures whose name contains it
   --out DIR      also write figures.md, figures.json, goals.svg and fetch.svg there
   --json         print JSON instead of the table
@@ -43,6 +36,7 @@ async function main(): Promise<void> {
     options: {
       only: { type: 'string', default: '' },
       out: { type: 'string' },
+      guard: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -55,6 +49,12 @@ async function main(): Promise<void> {
     process.stdout.write(values.help ? HELP : figures.map(({ name }) => `${name}\n`).join(''));
     return;
   }
+  if (values.guard) {
+    const verdicts = await guard();
+    process.stdout.write(report(verdicts));
+    process.exitCode = verdicts.every(({ isWithinLimit }) => isWithinLimit) ? 0 : 1;
+    return;
+  }
   if (figures.length === 0)
     throw new Error(`--only ${values.only}: no figure has that in its name`);
   const results = await measureAll(figures);
@@ -64,7 +64,6 @@ async function main(): Promise<void> {
 }
 
 async function measureAll(figures: readonly Figure[]): Promise<Result[]> {
-  await findOrInstallPrograms(say);
   using directory = new TemporaryDirectory();
   say('building the package and the baselines');
   const installation = await Installation.make(directory);

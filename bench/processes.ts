@@ -62,6 +62,11 @@ export class Server implements AsyncDisposable {
     return server;
   }
 
+  /** The last of what it has said. */
+  get said(): string {
+    return this.#said;
+  }
+
   /** What it says upon a signal: the first that `find` finds. */
   answers<Found>(
     signal: NodeJS.Signals,

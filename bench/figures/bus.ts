@@ -1,6 +1,7 @@
 /** D-Bus, which a Linux developer would pick to have an fd passed. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findOrInstallPrograms } from '../debian';
 import type { Contest, Figure } from '../figure';
 import { Daemon, fetches, type Installation } from '../installation';
 import { p50 } from '../outcomes';
@@ -25,22 +26,23 @@ const BUSES = {
 } as const;
 
 async function besideBus(installation: Installation, name: keyof typeof BUSES): Promise<Contest> {
+  await findOrInstallPrograms();
   const file = join(installation.place, 'bus.conf');
   writeFileSync(file, CONFIGURATION);
   const socket = join(installation.place, `${name}-${process.hrtime.bigint()}`);
   const daemon = await Daemon.start(installation, 'one');
   const bus = await Server.start(
     'one',
-    installation.program('bus-host'),
+    await installation.program('bus-host'),
     socket,
     ...BUSES[name](file),
   );
   const onBus = ['env', `DBUS_SESSION_BUS_ADDRESS=unix:path=${socket}`];
-  const service = await Server.start('one', ...onBus, installation.program('bus-server'));
+  const service = await Server.start('one', ...onBus, await installation.program('bus-server'));
   return {
     ours: async () => p50(await fetches(installation, 'one', daemon.fdSocket)),
     theirs: async () =>
-      p50(await measured('one', ...onBus, installation.program('bus-client'), REQUESTS)),
+      p50(await measured('one', ...onBus, await installation.program('bus-client'), REQUESTS)),
     async [Symbol.asyncDispose]() {
       for (const each of [service, bus, daemon]) await each[Symbol.asyncDispose]();
     },

@@ -10,7 +10,7 @@ const BARE = 'a bare C server on epoll, asked by the same client';
 
 async function withBareServer(installation: Installation, cpus: Cpus) {
   const socket = join(installation.place, `bare-${cpus}-${process.hrtime.bigint()}`);
-  const server = await Server.start(cpus, installation.program('fd-server'), socket);
+  const server = await Server.start(cpus, await installation.program('fd-server'), socket);
   return { socket, server };
 }
 

@@ -20,6 +20,10 @@ export function formatTable(verdicts: readonly Verdict[]): string {
     'to reach',
     'reached',
   ];
+  return formatRows(head, rows);
+}
+
+export function formatRows(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
   return `${lines.join('\n')}\n`;
 }

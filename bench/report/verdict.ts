@@ -18,19 +18,22 @@ export interface Verdict {
   /** The median of those. */
   readonly ratio: number;
   readonly isReached: boolean;
+  /** False if it is on the wrong side of its limit. */
+  readonly isWithinLimit: boolean;
 }
 
 export function judge({ figure, ours, theirs }: Result): Verdict {
-  const { name, baseline, unit, goal } = figure;
+  const { name, baseline, unit, goal, limit } = figure;
   const ratios = ours.map(({ value }, round) => {
     const other = theirs[round]?.value;
     return other === undefined ? value : value / other;
   });
   const ratio = median(ratios);
   const isReached = 'atMost' in goal ? ratio <= goal.atMost : ratio >= goal.atLeast;
+  const isWithinLimit = limit === undefined || ('atMost' in goal ? ratio <= limit : ratio >= limit);
   const values = (outcomes: typeof ours) => outcomes.map(({ value }) => value);
   return {
-    ...{ name, baseline, unit, goal, ratios, ratio, isReached },
+    ...{ name, baseline, unit, goal, ratios, ratio, isReached, isWithinLimit },
     ours: median(values(ours)),
     theirs: theirs.length === 0 ? null : median(values(theirs)),
     oursP99: p99(ours),

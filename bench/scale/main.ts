@@ -6,7 +6,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { findOrInstallPrograms } from '../debian';
 import { Installation, MOST_BUFFERS } from '../installation';
 import { TemporaryDirectory } from '../processes';
 import { DIMENSIONS } from './dimensions';
@@ -27,7 +26,6 @@ what everybody else waits for, at each step; then has one restarted with as many
 const say = (message: string) => process.stderr.write(`${message}\n`);
 
 async function measure(only: string): Promise<Table[]> {
-  await findOrInstallPrograms(say);
   using directory = new TemporaryDirectory();
   const installation = await Installation.make(directory);
   const wanted = DIMENSIONS.filter(({ name }) => name.includes(only));

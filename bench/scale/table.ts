@@ -1,5 +1,5 @@
 /** What was measured, step by step, as it is told. */
-import { formatNumber } from '../report/markdown';
+import { formatNumber, formatRows } from '../report/markdown';
 import { drawSeries } from '../report/plots';
 
 export interface Table {
@@ -15,13 +15,16 @@ export interface Table {
 
 export function formatSteps(table: Table): string {
   const { of, columns, steps } = table;
-  const rows = [
+  return formatRows(
     [of, ...columns],
-    ['---', ...columns.map(() => '---')],
-    ...steps.map(({ count, values }) => [count.toLocaleString('en'), ...values.map(formatNumber)]),
-    ['each', ...slopes(table).map((slope) => slope.toPrecision(2))],
-  ];
-  return `${rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`;
+    [
+      ...steps.map(({ count, values }) => [
+        count.toLocaleString('en'),
+        ...values.map(formatNumber),
+      ]),
+      ['each', ...slopes(table).map((slope) => slope.toPrecision(2))],
+    ],
+  );
 }
 
 /** By the first and the last step: what one more costs. */
