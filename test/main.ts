@@ -3,11 +3,14 @@
  * `npm test`: all tests, here and on a real kernel, and one line at the end that says how many.
  *
  * Unit, native and e2e tests run on this machine, whatever it has; then the native ones once more with sanitizers
- * (test/sanitize), each fuzz target for some seconds (test/fuzz), clients upon clients for a minute (test/soak), and the package
+ * (test/sanitize), each fuzz target for some seconds (test/fuzz), clients upon clients for a minute (test/soak), what it costs beside its
+ * baselines (bench/guard.ts), and the package
  * for arm64, translated by QEMU (test/arm64). The kernel tests, and some e2e tests once more, run in a VM with a stock kernel that
  * has real dma-bufs (test/kernel), the service tests in one with a Debian system of its own and systemd. What all that needs is got while the others run.
  */
 import { parseArgs } from 'node:util';
+import { guard } from '../bench/guard';
+import { formatRatio } from '../bench/report/markdown';
 import { testOnArm64 } from './arm64/run';
 import { type Clang, findOrInstallClang } from './fuzz/clang';
 import { fuzzAll } from './fuzz/run-targets';
@@ -27,7 +30,7 @@ const SOAK_SECONDS = 60;
 const HELP = `usage: npm test [-- OPTIONS]
 
 Runs the unit, native and e2e tests on this machine, the native tests with sanitizers, each fuzz target for
-${FUZZ_SECONDS} seconds, clients upon clients for ${SOAK_SECONDS} seconds, the package for arm64 under QEMU, then the kernel tests and the e2e tests in a VM with a stock Debian 13 kernel (QEMU, without
+${FUZZ_SECONDS} seconds, clients upon clients for ${SOAK_SECONDS} seconds, a few figures of the bench against their limits, the package for arm64 under QEMU, then the kernel tests and the e2e tests in a VM with a stock Debian 13 kernel (QEMU, without
 KVM), and those of the service on a Debian 13 system with systemd. As root on Debian it gets clang, QEMU, the kernel and the
 system by itself.
 
@@ -79,6 +82,17 @@ async function soakShortly(): Promise<Counts> {
   return { ...NO_TESTS, passed: 1 - failed, failed };
 }
 
+/** Each figure counts as one test. */
+async function guardSpeed(): Promise<Counts> {
+  const verdicts = await guard();
+  for (const verdict of verdicts) {
+    const beyond = verdict.isWithinLimit ? '' : ', which is beyond its limit';
+    say(`${verdict.name}: ${formatRatio(verdict)}${beyond}`);
+  }
+  const passed = verdicts.filter(({ isWithinLimit }) => isWithinLimit).length;
+  return { ...NO_TESTS, passed, failed: verdicts.length - passed };
+}
+
 async function testOnKernel(vm: Promise<Provision>): Promise<Counts> {
   const readiness = await vm;
   if (!readiness.ready) {
@@ -118,8 +132,9 @@ async function main(): Promise<number> {
   counts = add(counts, await runSanitized(RACE_SECONDS, say));
   counts = add(counts, await fuzzShortly(clang));
   counts = add(counts, await soakShortly());
-  // After the system, whose maker uses apt too.
+  // After the system, whose maker uses apt too, and keeps the machine busy.
   await Promise.allSettled([system]);
+  counts = add(counts, await guardSpeed());
   counts = add(counts, await testOnArm64(cacheDirectory(), say));
   if (vm === null) {
     say('kernel and service tests skipped: --no-vm');
