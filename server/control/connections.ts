@@ -4,7 +4,7 @@
  * in turns (paced-connection.ts). One that does not begin to speak HTTP/2 in time is closed, and so is one whose peer has hung up unnoticed: once nghttp2 has
  * answered a protocol error with GOAWAY, node reads the socket no more and would keep it for ever.
  */
-import { Socket } from 'node:net';
+import { type ConnectOpts, type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import type { ConnectionInjector } from '@grpc/grpc-js';
 import {
   type Fd,
@@ -108,9 +108,11 @@ export class Connections {
 
   private inject(fd: Fd, peer: Peer, charge: Charge): void {
     const probe = fd.duplicate();
-    const socket = new Socket({ fd: fd.release(), readable: true, writable: true });
     this.accepted += 1;
     const name = `connection-${this.accepted}`;
+    const open = (onread: OnReadOpts) => openSocket(fd.release(), onread);
+    const connection = new PacedConnection(open, name, this.turns, charge.account);
+    const { socket } = connection;
     const { pid, uid } = peer;
     const log = this.log.child({ connection: name, peer: { pid, uid } });
     this.connections.set(name, { peer, socket, probe, hasHungUp: false });
@@ -128,7 +130,7 @@ export class Connections {
       log.debug('control connection closed');
     });
     log.debug('control connection opened');
-    this.injector.injectConnection(new PacedConnection(socket, name, this.turns, charge.account));
+    this.injector.injectConnection(connection);
   }
 
   private sweep(): void {
@@ -138,4 +140,15 @@ export class Connections {
       connection.hasHungUp = hasHungUp;
     }
   }
+}
+
+function openSocket(fd: number, onread: OnReadOpts): Socket {
+  // In node, not in its types: the constructor takes onread as connect() does.
+  const options: SocketConstructorOpts & ConnectOpts = {
+    fd,
+    readable: true,
+    writable: true,
+    onread,
+  };
+  return new Socket(options);
 }

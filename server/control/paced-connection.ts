@@ -5,39 +5,46 @@
  */
 import { EventEmitter } from 'node:events';
 import type { ServerHttp2Session } from 'node:http2';
-import type { Socket } from 'node:net';
+import type { OnReadOpts, Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { Server } from '@grpc/grpc-js';
 import type { Turns } from './turns';
 
 /** A few calls: the SDK's are of 80 bytes, the shortest of 30. */
-const BYTES_A_TURN = 256;
+const BYTES_A_PIECE = 256;
 
 export class PacedConnection extends Duplex {
-  private isWanted = false;
+  readonly socket: Socket;
   private isWaiting = false;
 
   constructor(
-    private readonly socket: Socket,
+    /** Opens the socket, which is read from as it is told. */
+    open: (onread: OnReadOpts) => Socket,
     /** What `call.getPeer()` answers. */
     readonly name: string,
     private readonly turns: Turns,
     private readonly account: string,
   ) {
     super();
-    socket.on('readable', () => this.readOn());
-    socket.once('end', () => this.push(null));
-    socket.once('error', (error) => this.destroy(error));
-    socket.once('close', () => this.destroy());
+    const buffer = Buffer.allocUnsafeSlow(BYTES_A_PIECE);
+    const callback = (length: number) => this.passOn(Buffer.from(buffer.subarray(0, length)));
+    this.socket = open({ buffer, callback });
+    this.socket.once('end', () => this.push(null));
+    this.socket.once('error', (error) => this.destroy(error));
+    this.socket.once('close', () => this.destroy());
   }
 
   override _read(): void {
-    this.isWanted = true;
-    this.readOn();
+    if (!this.isWaiting) this.socket.resume();
   }
 
   override _write(bytes: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
     this.socket.write(bytes, done);
+  }
+
+  /** What nghttp2 sends at once (a frame's header and what is in it, and all frames of an answer) reaches the client at once. */
+  override _writev(pieces: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    this.socket.write(Buffer.concat(pieces.map(({ chunk }) => chunk)), done);
   }
 
   override _final(done: () => void): void {
@@ -49,19 +56,15 @@ export class PacedConnection extends Duplex {
     done(error);
   }
 
-  private readOn(): void {
-    // Takes nothing, but has the socket look for more, and say so if there never will be.
-    if (this.socket.readableLength === 0) this.socket.read(0);
-    else if (this.isWanted && !this.isWaiting) this.waitForTurn();
-  }
-
-  private waitForTurn(): void {
+  /** Answers whether more is to be read at once: not before this piece has had its turn. */
+  private passOn(piece: Buffer): boolean {
     this.isWaiting = true;
+    let isWanted = false;
     this.turns.take(this.account, () => {
       this.isWaiting = false;
-      this.isWanted = false;
-      this.push(this.socket.read(Math.min(this.socket.readableLength, BYTES_A_TURN)));
+      isWanted = this.push(piece);
     });
+    return isWanted;
   }
 }
 

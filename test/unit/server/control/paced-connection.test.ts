@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer, type Server, Socket } from 'node:net';
+import { connect, createServer, type OnReadOpts, type Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PacedConnection } from '../../../../server/control/paced-connection';
@@ -23,13 +23,17 @@ describe('a paced connection', () => {
     rmSync(directory, { recursive: true });
   });
 
-  async function pair(account: string): Promise<{ client: Socket; connection: PacedConnection }> {
+  async function pair(
+    account: string,
+    its = turns,
+  ): Promise<{ client: Socket; connection: PacedConnection }> {
     const accepted = once(server, 'connection');
-    const client = connect(join(directory, 'socket'));
+    const open = (onread: OnReadOpts) => connect({ path: join(directory, 'socket'), onread });
+    const connection = new PacedConnection(open, account, its, account);
+    const [client] = await accepted;
+    if (!(client instanceof Socket)) throw new Error('no socket');
     sockets.push(client);
-    const [socket] = await accepted;
-    if (!(socket instanceof Socket)) throw new Error('no socket');
-    return { client, connection: new PacedConnection(socket, account, turns, account) };
+    return { client, connection };
   }
 
   test('passes on all bytes, in order, and the end', async () => {
@@ -39,6 +43,17 @@ describe('a paced connection', () => {
     const received: Buffer[] = [];
     for await (const piece of connection) received.push(piece);
     expect(Buffer.concat(received).equals(sent)).toBe(true);
+  });
+
+  test('sends at once what is written at once', async () => {
+    const { client, connection } = await pair('alice');
+    const write = jest.spyOn(connection.socket, 'write');
+    connection.cork();
+    for (const frame of ['a header', ' and what is in it']) connection.write(frame);
+    connection.uncork();
+    const [received] = await once(client, 'data');
+    expect(String(received)).toBe('a header and what is in it');
+    expect(write).toHaveBeenCalledTimes(1);
   });
 
   test('sends what is written to it, and ends', async () => {
@@ -68,6 +83,33 @@ describe('a paced connection', () => {
     busy.client.write(Buffer.alloc(60_000));
     while (readOfBusy < 60_000) await once(busy.connection, 'data');
     expect(readOfBusyWhenQuietWasHeard).toBeLessThan(60_000);
+  });
+
+  test('reads no more than a piece while its turn has no time left, and the rest stays in the socket', async () => {
+    let nowMs = 0;
+    const hurried = new Turns(() => {
+      nowMs += 1;
+      return nowMs;
+    });
+    const { client, connection } = await pair('alice', hurried);
+    let readInTurn = 0;
+    const most: number[] = [];
+    connection.on('data', (piece: Buffer) => {
+      if (readInTurn === 0) {
+        setImmediate(() => {
+          most.push(readInTurn);
+          readInTurn = 0;
+        });
+      }
+      readInTurn += piece.length;
+    });
+    client.write(Buffer.alloc(10_000));
+    while (connection.socket.bytesRead < 10_000) {
+      await once(connection, 'data');
+      // What was read of the socket was passed on, but for the piece that waits for its turn.
+      expect(connection.socket.bytesRead).toBeLessThanOrEqual(256 * (most.length + 3));
+    }
+    expect(Math.max(...most)).toBeLessThanOrEqual(256);
   });
 
   test('ends with its socket', async () => {
