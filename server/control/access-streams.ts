@@ -68,6 +68,8 @@ class AccessStream {
   private readonly begins = new Map<number, AbortController>();
   /** Buffers of accesses that have begun and are being kept, by the serial of the begin that is yet to be answered. */
   private readonly unheard = new Map<number, string>();
+  /** Of a begin that came to its end and was not aborted: making one is dear beside the rest of a begin that need not wait. */
+  private spare: AbortController | null = null;
   private steps = 0;
   private isOver = false;
   private readonly sessionId;
@@ -159,6 +161,7 @@ class AccessStream {
       await buffers.beginCpuAccess(this.sessionId, id, parseMode(mode), waiting.signal);
     } finally {
       this.begins.delete(serial);
+      if (!waiting.signal.aborted) this.spare = waiting;
       cancelTimer();
       charge.refund();
     }
@@ -191,7 +194,9 @@ class AccessStream {
         `${MAX_BEGINS} begins of this stream wait already, which is the most`,
       );
     }
-    return new AbortController();
+    const { spare } = this;
+    this.spare = null;
+    return spare ?? new AbortController();
   }
 
   private readOn(): void {

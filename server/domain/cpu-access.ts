@@ -61,11 +61,13 @@ type Stage = 'queue' | 'fences' | 'start' | 'open' | 'ending';
 
 class Attempt {
   stage: Stage = 'queue';
-  /** Nobody waits for it or holds it any more; what the kernel is owed is still to be done. */
-  abandoned = false;
+  /** Why nobody waits for it or holds it any more; what the kernel is owed is still to be done. Null as long as somebody does. */
+  abandoned: DomainError | null = null;
+  /** Told of it. */
+  onAbandoned: (reason: DomainError) => void = () => {};
   turn: Turn<Attempt> | undefined;
   sinceMs: number;
-  readonly abort = new AbortController();
+  private controller: AbortController | null = null;
   /** Resolves when it has left, and the kernel is owed nothing. */
   readonly over: Promise<void>;
   setOver = () => {};
@@ -81,6 +83,19 @@ class Attempt {
     this.over = new Promise((resolve) => {
       this.setOver = resolve;
     });
+  }
+
+  /** Aborted when it is abandoned. Not made before it is asked for: making one is dear beside the rest of an access that need not wait. */
+  get signal(): AbortSignal {
+    this.controller ??= new AbortController();
+    if (this.abandoned !== null) this.controller.abort(this.abandoned);
+    return this.controller.signal;
+  }
+
+  abandon(reason: DomainError): void {
+    this.abandoned = reason;
+    this.controller?.abort(reason);
+    this.onAbandoned(reason);
   }
 }
 
@@ -114,7 +129,7 @@ export class CpuAccess {
     const { clock, slowWaitMs } = this.context;
     const cancelTimer = clock.after(slowWaitMs, () => this.tellDelay(attempt));
     try {
-      await Promise.race([this.abandonment(attempt), this.run(attempt)]);
+      await this.untilOpenOrAbandoned(attempt);
     } finally {
       cancelTimer();
       signal.removeEventListener('abort', onCallAbort);
@@ -193,13 +208,10 @@ export class CpuAccess {
   }
 
   /** Rejects once the attempt is given up, with what it waited for then. */
-  private abandonment(attempt: Attempt): Promise<never> {
-    return new Promise((_, reject) => {
-      attempt.abort.signal.addEventListener(
-        'abort',
-        () => reject(this.explain(attempt, abortReason(attempt.abort.signal))),
-        { once: true },
-      );
+  private untilOpenOrAbandoned(attempt: Attempt): Promise<void> {
+    return new Promise((resolve, reject) => {
+      attempt.onAbandoned = (reason) => reject(this.explain(attempt, reason));
+      this.run(attempt).then(resolve, reject);
     });
   }
 
@@ -228,9 +240,11 @@ export class CpuAccess {
   private async start(attempt: Attempt): Promise<boolean> {
     if (!attempt.abandoned) {
       attempt.stage = 'fences';
-      await this.fences.untilIdle(attempt.mode, attempt.abort.signal);
+      if (!this.memory.isIdle(attempt.mode)) {
+        await this.fences.untilIdle(attempt.mode, attempt.signal);
+      }
     }
-    if (attempt.abandoned) throw abortReason(attempt.abort.signal);
+    if (attempt.abandoned) throw attempt.abandoned;
     attempt.stage = 'start';
     return this.startInKernel(attempt);
   }
@@ -301,10 +315,9 @@ export class CpuAccess {
 
   private abandon(attempt: Attempt, reason: DomainError): void {
     if (attempt.abandoned || attempt.stage === 'open' || attempt.stage === 'ending') return;
-    attempt.abandoned = true;
     this.forget(attempt);
     if (attempt.stage === 'start') this.leaving.set(attempt.accessor.id, attempt);
-    attempt.abort.abort(reason);
+    attempt.abandon(reason);
     // Whom the kernel does not know yet leaves the queue at once, and the books are closed here.
     if (attempt.stage !== 'queue') return;
     this.context.tally.waiting -= 1;

@@ -39,6 +39,8 @@ export interface Memory {
   enforcesReadOnly(peer: Peer): boolean;
   /** Asks the kernel now; null if it does not tell. */
   querySize(): number | null;
+  /** Whether no fence stands in the way of such an access now. */
+  isIdle(mode: CpuAccessMode): boolean;
   /**
    * Settles when the fences that stand in the way of such an access have signalled. Waits without a thread, for
    * any length of time; rejects when the signal is aborted.

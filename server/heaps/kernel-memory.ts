@@ -125,10 +125,13 @@ export class KernelMemory implements Memory {
     }
   }
 
+  isIdle(mode: CpuAccessMode): boolean {
+    if (this.kind === 'memfd') return true;
+    return this.addon.pollNow(this.fd, mode === 'read' ? Poll.IN : Poll.OUT) !== 0;
+  }
+
   async whenIdle(mode: CpuAccessMode, signal: AbortSignal): Promise<void> {
-    if (this.kind === 'memfd') return;
-    const events = mode === 'read' ? Poll.IN : Poll.OUT;
-    if (this.addon.pollNow(this.fd, events) !== 0) return;
+    if (this.isIdle(mode)) return;
     await this.fenceWait(mode).ready(signal);
   }
 

@@ -49,6 +49,65 @@ class FakeStream extends Duplex implements Stream {
   }
 }
 
+/** A stream of session 1, and a buffer. */
+function opened() {
+  const made = new Bench();
+  const session = sessionId(1);
+  made.broker.openSession(session, peer(10));
+  const memory = new FakeMemory(made.kernel, 4096);
+  const { id } = made.broker.intake.adopt(session, memory, { label: '', exporter: 'drm' });
+  const stream = new FakeStream();
+  new AccessStreams(made.broker, context([], made.broker)).serve(stream);
+  const bufferId = String(id);
+  const begin = { bufferId, mode: 'CPU_ACCESS_MODE_WRITE' } as const;
+  const push = (request: Pick<Request, 'serial' | 'step'> & Partial<Request>) => {
+    stream.push({ timeoutMs: 0, ...request });
+    return settle();
+  };
+  return {
+    memory,
+    begin: (serial: number) => push({ serial, step: 'begin', begin }),
+    end: (serial: number) => push({ serial, step: 'end', end: { bufferId } }),
+    giveUp: (serial: number) => push({ serial: 99, step: 'giveUp', giveUp: serial }),
+    codes: () => stream.answers.map(({ serial, code }) => [serial, code]),
+  };
+}
+
+describe('a begin that is given up', () => {
+  const CANCELLED = 1;
+
+  test('is cancelled, and none that comes after it', async () => {
+    const { memory, begin, giveUp, codes } = opened();
+    memory.isBusy = true;
+    await begin(1);
+    await giveUp(1);
+    await begin(2);
+    expect(codes()).toEqual([[1, CANCELLED]]);
+    memory.signalFences();
+    await settle();
+    expect(codes()).toEqual([
+      [1, CANCELLED],
+      [2, 0],
+    ]);
+  });
+
+  test('too late cancels nothing', async () => {
+    const { memory, begin, end, giveUp, codes } = opened();
+    await begin(1);
+    await end(2);
+    memory.isBusy = true;
+    await begin(3);
+    await giveUp(1);
+    memory.signalFences();
+    await settle();
+    expect(codes()).toEqual([
+      [1, 0],
+      [2, 0],
+      [3, 0],
+    ]);
+  });
+});
+
 describe('a stream of accesses that ends while what it has begun is being kept', () => {
   test('leaves nothing open, and ends nothing that the session begins afterwards', async () => {
     const made = new Bench();

@@ -128,6 +128,10 @@ export class FakeMemory implements Memory {
     return this.sizeBytes;
   }
 
+  isIdle(): boolean {
+    return !this.isBusy;
+  }
+
   whenIdle(_mode: CpuAccessMode, signal: AbortSignal): Promise<void> {
     if (!this.isBusy) return Promise.resolve();
     return new Promise((resolve, reject) => {
