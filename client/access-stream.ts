@@ -27,6 +27,7 @@ export class AccessStream {
   readonly #open: () => Opened;
   readonly #pending = new Map<number, Pending>();
   #stream: Stream | null = null;
+  #closedBy: DmabufdError | null = null;
   #lastSerial = 0;
 
   constructor(open: () => Opened) {
@@ -35,6 +36,10 @@ export class AccessStream {
 
   /** Takes a step. Answers how to give it up; nothing is settled after that. */
   take(step: AccessStep, resolve: Pending['resolve'], reject: Pending['reject']): () => void {
+    if (this.#closedBy !== null) {
+      reject(this.#closedBy);
+      return () => {};
+    }
     const stream = this.#opened();
     const serial = this.#nextSerial();
     this.#pending.set(serial, { resolve, reject });
@@ -46,9 +51,11 @@ export class AccessStream {
     };
   }
 
-  /** An open stream would keep the process alive. */
-  close(): void {
+  /** Rejects what is not answered, and all that comes, with the reason. An open stream would keep the process alive. */
+  close(reason: DmabufdError): void {
+    this.#closedBy = reason;
     this.#stream?.cancel();
+    this.#rejectAll(reason);
   }
 
   #opened(): Stream {
@@ -73,6 +80,10 @@ export class AccessStream {
   #ended(stream: Stream, error: DmabufdError): void {
     if (stream !== this.#stream) return;
     this.#stream = null;
+    this.#rejectAll(error);
+  }
+
+  #rejectAll(error: DmabufdError): void {
     const all = [...this.#pending.values()];
     this.#pending.clear();
     for (const { reject } of all) reject(error);

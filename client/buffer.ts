@@ -194,11 +194,17 @@ export class SharedBuffer implements AsyncDisposable {
   }
 }
 
-async function withView<T>(
+function withView<T>(
+  mapping: Mapping,
+  callback: (view: Uint8Array) => T | Promise<T>,
+): T | Promise<T> {
+  return mapping.writable ? callback(new Uint8Array(mapping.view())) : withCopy(mapping, callback);
+}
+
+async function withCopy<T>(
   mapping: Mapping,
   callback: (view: Uint8Array) => T | Promise<T>,
 ): Promise<T> {
-  if (mapping.writable) return callback(new Uint8Array(mapping.view()));
   const copy = new Uint8Array(mapping.length);
   mapping.read(0, copy);
   try {

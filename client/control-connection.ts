@@ -200,7 +200,7 @@ export class ControlConnection {
    */
   close(reason: DmabufdError = new ConnectionLostError('closed by this process')): void {
     this.#closing.abort(reason);
-    this.#accesses.close();
+    this.#accesses.close(reason);
     this.#client.close();
   }
 
@@ -222,8 +222,8 @@ export class ControlConnection {
       waitWithin<void>({
         limits,
         what,
-        signals: [this.closed],
         graceMs: TIME_TO_ANSWER_MS,
+        // The stream itself rejects when this is closed: to listen for it costs as much as a step's message.
         start: (resolve, reject) => this.#accesses.take(step, resolve, reject),
       }),
     );

@@ -6,7 +6,13 @@
 import type { Mapping } from '../native';
 import { DmaBufSync } from '../native';
 import { type AccessMode, MODE_FLAGS, MODE_NAMES, requireMode } from './access-mode';
-import { CallLimits, type CallOptions, DEFAULT_TIMEOUT_MS, waitWithin } from './call-limits';
+import {
+  CallLimits,
+  type CallOptions,
+  DEFAULT_TIMEOUT_MS,
+  requireTime,
+  waitWithin,
+} from './call-limits';
 import type { ControlConnection } from './control-connection';
 import { DmabufdError } from './errors';
 import { fencesOf } from './fences';
@@ -81,20 +87,12 @@ interface Inside {
 async function runInside<T>(
   bracket: Bracket,
   callback: WithMapping<T>,
-  { mapping, what, signal, ends }: Inside,
+  inside: Inside,
 ): Promise<T> {
+  const { mapping } = inside;
   let result: T;
   try {
-    result = await waitWithin<T>({
-      // The timeout was for the wait; how long the callback takes is the caller's business.
-      limits: new CallLimits({ signal, timeoutMs: Number.POSITIVE_INFINITY }),
-      what,
-      signals: ends,
-      start: (resolve, reject) => {
-        Promise.resolve(mapping).then(callback).then(resolve, reject);
-        return () => {};
-      },
-    });
+    result = await runCallback(callback, inside);
   } catch (error) {
     mapping.detach();
     // Whatever became of the end, the callback's own error is what the caller must see.
@@ -104,6 +102,34 @@ async function runInside<T>(
   mapping.detach();
   await bracket.end();
   return result;
+}
+
+/** One that answers at once is not waited for: to listen for all that may end it is dear beside the rest of an access. */
+function runCallback<T>(
+  callback: WithMapping<T>,
+  { mapping, what, signal, ends }: Inside,
+): T | Promise<T> {
+  // The timeout was for the wait; how long the callback takes is the caller's business.
+  const limits = new CallLimits({ signal, timeoutMs: Number.POSITIVE_INFINITY });
+  requireTime(limits, what, ends);
+  const result = callback(mapping);
+  if (!isThenable(result)) {
+    // It may have ended the access itself.
+    requireTime(limits, what, ends);
+    return result;
+  }
+  // So it may here, and then nobody listens to what becomes of it.
+  result.then(undefined, () => {});
+  return waitFor(result, limits, what, ends);
+}
+
+function isThenable<T>(result: T | PromiseLike<T>): result is PromiseLike<T> {
+  return (
+    typeof result === 'object' &&
+    result !== null &&
+    'then' in result &&
+    typeof result.then === 'function'
+  );
 }
 
 function arbitrated(lease: Lease, mode: AccessMode, { timeoutMs }: CallLimits): Bracket {
@@ -160,10 +186,16 @@ function ignoreNotBegun(error: unknown): void {
 }
 
 /** What is waited for goes on if a limit is reached before. */
-function waitFor(promise: Promise<void>, limits: CallLimits, what: string): Promise<void> {
-  return waitWithin<void>({
+function waitFor<T>(
+  promise: PromiseLike<T>,
+  limits: CallLimits,
+  what: string,
+  signals: readonly AbortSignal[] = [],
+): Promise<T> {
+  return waitWithin<T>({
     limits,
     what,
+    signals,
     start: (resolve, reject) => {
       promise.then(resolve, reject);
       return () => {};

@@ -1,4 +1,4 @@
-import { type Broker, connect, type SharedBuffer } from '../../client';
+import { type Broker, ConnectionLostError, connect, type SharedBuffer } from '../../client';
 import { ClientProcess } from './client-process';
 import { DaemonProcess } from './daemon-process';
 import { eventually, patience } from './slowness';
@@ -116,6 +116,28 @@ describe('CPU access', () => {
     expect(await accesses()).toEqual([]);
   });
 
+  test('ends when the callback itself aborts the signal, whatever it returns', async () => {
+    const unheard: unknown[] = [];
+    const onUnheard = (error: unknown) => unheard.push(error);
+    process.on('unhandledRejection', onUnheard);
+    const results = [() => 'done', () => Promise.reject(new Error('too late'))];
+    for (const result of results) {
+      const controller = new AbortController();
+      const access = buffer.access(
+        'write',
+        () => {
+          controller.abort();
+          return result();
+        },
+        { signal: controller.signal },
+      );
+      await expect(access).rejects.toMatchObject({ code: 'CANCELLED' });
+      expect(await accesses()).toEqual([]);
+    }
+    process.off('unhandledRejection', onUnheard);
+    expect(unheard).toEqual([]);
+  });
+
   test('detaches a view that is kept', async () => {
     let kept: Uint8Array = new Uint8Array();
     await buffer.access('write', (view) => {
@@ -151,6 +173,20 @@ describe('CPU access', () => {
     const write = buffer.write(0, Buffer.from('next'));
     await other.kill();
     await write;
+  });
+
+  test('that is waited for is given up when its own process closes, and none can be asked for any more', async () => {
+    await using other = await openedElsewhere();
+    await other.tell('enter', { bufferId: buffer.id, mode: 'write' });
+    const waiting = buffer.access('read', () => {});
+    await eventually('it waits', async () => ((await accesses()).length === 2 ? true : undefined));
+    await broker.close();
+    await expect(waiting).rejects.toBeInstanceOf(ConnectionLostError);
+    await expect(waiting).rejects.toThrow('closed by this process');
+    await expect(buffer.access('read', () => {})).rejects.toMatchObject({
+      code: expect.stringMatching('FAILED_PRECONDITION|UNAVAILABLE'),
+    });
+    await other.tell('leave', { bufferId: buffer.id });
   });
 
   test('without the daemon’s arbitration is coherent and does not exclude', async () => {
