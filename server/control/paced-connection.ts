@@ -12,10 +12,14 @@ import type { Turns } from './turns';
 
 /** A few calls: the SDK's are of 80 bytes, the shortest of 30. */
 const BYTES_A_PIECE = 256;
+/** Pieces of one connection: no more is read while so many wait. */
+const MOST_WAITING = 2;
 
 export class PacedConnection extends Duplex {
   readonly socket: Socket;
-  private isWaiting = false;
+  /** Pieces that wait for their turns. */
+  private waiting = 0;
+  private isWanted = true;
 
   constructor(
     /** Opens the socket, which is read from as it is told. */
@@ -35,7 +39,8 @@ export class PacedConnection extends Duplex {
   }
 
   override _read(): void {
-    if (!this.isWaiting) this.socket.resume();
+    this.isWanted = true;
+    if (this.waiting === 0) this.socket.resume();
   }
 
   override _write(bytes: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
@@ -56,15 +61,17 @@ export class PacedConnection extends Duplex {
     done(error);
   }
 
-  /** Answers whether more is to be read at once: not before this piece has had its turn. */
+  /**
+   * Answers whether to go on reading. One piece may wait meanwhile: of a client that then waits for its answer nothing more comes, and
+   * to stop reading and begin again costs two system calls.
+   */
   private passOn(piece: Buffer): boolean {
-    this.isWaiting = true;
-    let isWanted = false;
+    this.waiting += 1;
     this.turns.take(this.account, () => {
-      this.isWaiting = false;
-      isWanted = this.push(piece);
+      this.waiting -= 1;
+      this.isWanted = this.push(piece);
     });
-    return isWanted;
+    return this.waiting < MOST_WAITING && this.isWanted;
   }
 }
 

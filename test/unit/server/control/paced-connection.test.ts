@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type OnReadOpts, type Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { PacedConnection } from '../../../../server/control/paced-connection';
 import { Turns } from '../../../../server/control/turns';
 
@@ -96,7 +97,7 @@ describe('a paced connection', () => {
     const most: number[] = [];
     connection.on('data', (piece: Buffer) => {
       if (readInTurn === 0) {
-        setImmediate(() => {
+        void setImmediate().then(() => {
           most.push(readInTurn);
           readInTurn = 0;
         });
@@ -106,10 +107,32 @@ describe('a paced connection', () => {
     client.write(Buffer.alloc(10_000));
     while (connection.socket.bytesRead < 10_000) {
       await once(connection, 'data');
-      // What was read of the socket was passed on, but for the piece that waits for its turn.
-      expect(connection.socket.bytesRead).toBeLessThanOrEqual(256 * (most.length + 3));
+      // What was read of the socket was passed on, but for the two pieces that wait for their turns.
+      expect(connection.socket.bytesRead).toBeLessThanOrEqual(256 * (most.length + 4));
     }
     expect(Math.max(...most)).toBeLessThanOrEqual(256);
+  });
+
+  test('reads no more than two pieces while others have their turns', async () => {
+    const works: (() => void)[] = [];
+    const turns = new Turns(() => 0);
+    const take = jest.spyOn(turns, 'take');
+    take.mockImplementation((_, work) => works.push(work));
+    const { client, connection } = await pair('alice', turns);
+    const received: Buffer[] = [];
+    connection.on('data', (piece: Buffer) => received.push(piece));
+    const sent = Buffer.from(Array.from({ length: 1000 }, (_, i) => i % 251));
+    client.write(sent);
+    await eventuallyRead(connection, 512);
+    // Time to read more.
+    for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+    expect(connection.socket.bytesRead).toBe(512);
+    expect(received).toEqual([]);
+    for (let bytes = 0; bytes < sent.length; bytes = Buffer.concat(received).length) {
+      works.shift()?.();
+      await setImmediate();
+    }
+    expect(Buffer.concat(received).equals(sent)).toBe(true);
   });
 
   test('ends with its socket', async () => {
@@ -120,3 +143,7 @@ describe('a paced connection', () => {
     expect(connection.destroyed).toBe(true);
   });
 });
+
+async function eventuallyRead({ socket }: PacedConnection, bytes: number): Promise<void> {
+  while (socket.bytesRead < bytes) await setImmediate();
+}
