@@ -33,9 +33,10 @@ export class PacedConnection extends Duplex {
     const buffer = Buffer.allocUnsafeSlow(BYTES_A_PIECE);
     const callback = (length: number) => this.passOn(Buffer.from(buffer.subarray(0, length)));
     this.socket = open({ buffer, callback });
-    this.socket.once('end', () => this.push(null));
+    // After the pieces that wait.
+    this.socket.once('end', () => this.turns.take(account, () => this.push(null)));
+    this.socket.once('close', () => this.turns.take(account, () => this.destroy()));
     this.socket.once('error', (error) => this.destroy(error));
-    this.socket.once('close', () => this.destroy());
   }
 
   override _read(): void {

@@ -135,6 +135,24 @@ describe('a paced connection', () => {
     expect(Buffer.concat(received).equals(sent)).toBe(true);
   });
 
+  test('passes on what waits before it ends', async () => {
+    const works: (() => void)[] = [];
+    const turns = new Turns();
+    jest.spyOn(turns, 'take').mockImplementation((_, work) => works.push(work));
+    const { client, connection } = await pair('alice', turns);
+    const received: Buffer[] = [];
+    const errors: unknown[] = [];
+    connection.on('data', (piece: Buffer) => received.push(piece));
+    connection.on('error', (error) => errors.push(error));
+    const closed = once(connection.socket, 'close');
+    client.end('the last words');
+    await closed;
+    for (const work of works) work();
+    await once(connection, 'close');
+    expect(String(Buffer.concat(received))).toBe('the last words');
+    expect(errors).toEqual([]);
+  });
+
   test('ends with its socket', async () => {
     const { client, connection } = await pair('alice');
     connection.resume();
