@@ -30,6 +30,7 @@
         "src/binding/addon.cc",
         "src/binding/allocation_binding.cc",
         "src/binding/arguments.cc",
+        "src/binding/byte_pool.cc",
         "src/binding/dma_buf_binding.cc",
         "src/binding/fd_object.cc",
         "src/binding/fd_plane_object.cc",

@@ -109,8 +109,8 @@ export interface Mapping {
 /** What a {@link SeqpacketSocket} tells. Called on the event loop, never within a call to the socket. */
 export interface SeqpacketHandlers {
   /**
-   * A datagram and its fds, received with MSG_CMSG_CLOEXEC; the receiver owns them. A truncated one (MSG_TRUNC,
-   * MSG_CTRUNC) never comes here: all its fds are closed and the socket closes with `EMSGSIZE`.
+   * A datagram and its fds, received with MSG_CMSG_CLOEXEC; the receiver owns them. The bytes are of a pool, as a small Buffer's
+   * are. A truncated one (MSG_TRUNC, MSG_CTRUNC) never comes here: all its fds are closed and the socket closes with `EMSGSIZE`.
    */
   readonly onDatagram: (bytes: Uint8Array, fds: Fd[]) => void;
   /** The socket takes datagrams again after {@link SeqpacketSocket.send} answered false. */

@@ -5,8 +5,10 @@ import { connect, Socket } from 'node:net';
 import { join } from 'node:path';
 import addon, { type Fd, type PeerCredentials, Poll, type SystemError } from '../../native';
 import { expectNoFdLeak } from './open-fds';
-import { Directory, listenForFds, TestClient, until } from './sockets';
+import { Plane } from './plane';
+import { bufferIds, Directory, datagram, listenForFds, parse, TestClient, until } from './sockets';
 
+const FETCH = 3;
 const PROCESSES = join(__dirname, 'processes');
 
 describe('a seqpacket connection', () => {
@@ -35,6 +37,24 @@ describe('a seqpacket connection', () => {
     const { pid, pidfd } = client.socket.peer;
     expect(pid).toBe(process.pid);
     pidfd?.close();
+  });
+
+  it('leaves what came as it came, whatever comes after it', async () => {
+    using plane = new Plane();
+    const { client } = await plane.client();
+    using _client = client;
+    const serials = Array.from({ length: 200 }, (_, index) => index + 1);
+    for (const serial of serials) {
+      client.socket.send(datagram(FETCH, serial, bufferIds(99)));
+      await until(() => client.datagrams.length === serial, 'waited for an answer');
+    }
+    expect(client.datagrams.map(({ bytes }) => parse(bytes).serial)).toEqual(serials);
+    // What becomes of the memory that the last one is in is of no concern to the next.
+    const memory = client.datagrams.splice(0).at(-1)?.bytes.buffer;
+    if (memory === undefined || memory instanceof SharedArrayBuffer) throw new Error('no memory');
+    structuredClone(memory, { transfer: [memory] });
+    client.socket.send(datagram(FETCH, 201, bufferIds(99)));
+    expect(parse((await client.next()).bytes).serial).toBe(201);
   });
 
   it('is closed, with every fd that came, when a datagram loses fds at RLIMIT_NOFILE', async () => {

@@ -41,6 +41,7 @@ void SeqpacketObject::open(UniqueFd socket, const Napi::Object& handlers) {
   on_datagram_.emplace(env, to_function(handlers.Get("onDatagram"), "onDatagram"));
   on_writable_.emplace(env, to_function(handlers.Get("onWritable"), "onWritable"));
   on_closed_.emplace(env, to_function(handlers.Get("onClosed"), "onClosed"));
+  received_.resize(kMaxDatagram);
   socket_ = std::move(socket);
   poll_ = std::make_unique<PollHandle>(env, socket_.get(), [this](int events) { ready(events); });
   poll_->watch(UV_READABLE);
@@ -66,10 +67,9 @@ void SeqpacketObject::receive_all() {
 // Returns false when there is nothing more to receive.
 bool SeqpacketObject::receive_one() {
   const Napi::Env env = Env();
-  std::vector<uint8_t> bytes(kMaxDatagram);
   Datagram datagram;
   try {
-    switch (receive_datagram(socket_.get(), bytes.data(), bytes.size(), datagram)) {
+    switch (receive_datagram(socket_.get(), received_.data(), received_.size(), datagram)) {
       case Received::kNothing:
         return false;
       case Received::kClosed:
@@ -89,7 +89,7 @@ bool SeqpacketObject::receive_one() {
   }
   Napi::Array fds = Napi::Array::New(env, datagram.fds.size());
   for (uint32_t i = 0; i < datagram.fds.size(); i++) fds.Set(i, FdObject::wrap(env, std::move(datagram.fds[i])));
-  on_datagram_->call({copy_bytes(env, bytes.data(), datagram.length), fds});
+  on_datagram_->call({pool_.copy(env, received_.data(), datagram.length), fds});
   return true;
 }
 

@@ -6,7 +6,9 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
+#include "binding/byte_pool.h"
 #include "binding/js_callback.h"
 #include "binding/poll_handle.h"
 #include "kernel/unique_fd.h"
@@ -41,6 +43,9 @@ class SeqpacketObject : public Napi::ObjectWrap<SeqpacketObject> {
   std::optional<JsCallback> on_writable_;
   std::optional<JsCallback> on_closed_;
   bool blocked_ = false;
+  // The datagram that is being received. Room for the largest one would be costly to clear anew for each.
+  std::vector<uint8_t> received_;
+  BytePool pool_;
 };
 
 // connectSeqpacket(path, handlers)
