@@ -3,6 +3,7 @@
  * that a call which first fetches, then maps, then begins an access has one deadline and not three.
  */
 import { setMaxListeners } from 'node:events';
+import { deadlines } from './deadlines';
 import { DmabufdError, errorOfAbort } from './errors';
 
 /** What every call takes. */
@@ -14,14 +15,13 @@ export interface CallOptions {
 }
 
 export const DEFAULT_TIMEOUT_MS = 30_000;
-/** The longest that setTimeout can wait: a larger number fires at once. */
-export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The limits of one call, which begin to count when they are made. */
 export class CallLimits {
   readonly signals: readonly AbortSignal[];
   readonly timeoutMs: number;
-  readonly #startedMs = performance.now();
+  /** When the call is over, as performance.now() has it. */
+  readonly endsAtMs: number;
 
   /** Throws `INVALID_ARGUMENT` for a timeout that is none. */
   constructor({ signal, timeoutMs = DEFAULT_TIMEOUT_MS }: CallOptions = {}) {
@@ -30,11 +30,12 @@ export class CallLimits {
     }
     this.signals = signal === undefined ? [] : [signal];
     this.timeoutMs = timeoutMs;
+    this.endsAtMs = performance.now() + timeoutMs;
   }
 
   /** What is left, at least 0; `Infinity` without a limit. */
   get remainingMs(): number {
-    return Math.max(0, this.timeoutMs - (performance.now() - this.#startedMs));
+    return Math.max(0, this.endsAtMs - performance.now());
   }
 
   /** Throws if the call is over before its next step, `what`, begins. */
@@ -59,17 +60,19 @@ export interface Waiting<T> {
   readonly start: (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void;
 }
 
-/** Rejects with `CANCELLED` or `DEADLINE_EXCEEDED` when a limit is reached first; never leaves a timer or listener behind. */
+/**
+ * Rejects with `CANCELLED` or `DEADLINE_EXCEEDED` when a limit is reached first. Never leaves a listener behind, or a timer that keeps
+ * the process alive.
+ */
 export function waitWithin<T>(waiting: Waiting<T>): Promise<T> {
   const { limits, what, signals = [], keepsDeadline = true, graceMs = 0, start } = waiting;
   return new Promise<T>((resolve, reject) => {
     requireTime(limits, what, signals);
-    const all = [...limits.signals, ...signals];
     let settled = false;
-    const undo: (() => void)[] = [];
+    let stopWatching = () => {};
     const settle = () => {
       settled = true;
-      for (const action of undo.splice(0)) action();
+      stopWatching();
     };
     const abandon = start(
       (value) => {
@@ -83,21 +86,37 @@ export function waitWithin<T>(waiting: Waiting<T>): Promise<T> {
     );
     if (settled) return;
     const giveUp = (error: DmabufdError) => {
+      if (settled) return;
       settle();
       reject(error);
       abandon();
     };
-    for (const signal of all) {
-      const listener = () => giveUp(errorOfAbort(signal, what));
-      signal.addEventListener('abort', listener);
-      undo.push(() => signal.removeEventListener('abort', listener));
-    }
-    if (keepsDeadline && limits.remainingMs + graceMs <= LONGEST_TIMER_MS) {
-      const expire = () => giveUp(timedOut(what, limits));
-      const timer = setTimeout(expire, Math.ceil(limits.remainingMs + graceMs));
-      undo.push(() => clearTimeout(timer));
-    }
+    const stopListening = listen([...limits.signals, ...signals], (signal) =>
+      giveUp(errorOfAbort(signal, what)),
+    );
+    const atMs = keepsDeadline ? limits.endsAtMs + graceMs : Number.POSITIVE_INFINITY;
+    const deadline = { atMs, expire: () => giveUp(timedOut(what, limits)) };
+    deadlines.keep(deadline);
+    stopWatching = () => {
+      stopListening();
+      deadlines.forget(deadline);
+    };
   });
+}
+
+/** Calls back when one of the signals aborts; returns what ends that. */
+function listen(
+  signals: readonly AbortSignal[],
+  onAbort: (signal: AbortSignal) => void,
+): () => void {
+  const listeners = signals.map((signal) => {
+    const listener = () => onAbort(signal);
+    signal.addEventListener('abort', listener);
+    return () => signal.removeEventListener('abort', listener);
+  });
+  return () => {
+    for (const stop of listeners) stop();
+  };
 }
 
 /** Throws if it is over before its next step, `what`, begins. */

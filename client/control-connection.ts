@@ -17,15 +17,9 @@ import { loadServices, SESSION_METADATA_KEY } from '../proto';
 import type { BeginCpuAccessRequest } from '../proto/generated/dmabufd/v1/BeginCpuAccessRequest';
 import type { EndCpuAccessRequest } from '../proto/generated/dmabufd/v1/EndCpuAccessRequest';
 import { type AccessStep, AccessStream } from './access-stream';
-import {
-  type CallLimits,
-  endOfMany,
-  LONGEST_TIMER_MS,
-  pause,
-  timedOut,
-  waitWithin,
-} from './call-limits';
+import { type CallLimits, endOfMany, pause, timedOut, waitWithin } from './call-limits';
 import { onceQueued } from './connect-queue';
+import { LONGEST_TIMER_MS } from './deadlines';
 import { ConnectionLostError, DmabufdError, errorOfCall } from './errors';
 import { Turns } from './turns';
 

@@ -47,6 +47,39 @@ describe('the limits of a call', () => {
     expect(start).not.toHaveBeenCalled();
   });
 
+  test('end each wait at its own deadline, whichever began first', async () => {
+    const ended: number[] = [];
+    const wait = (timeoutMs: number) =>
+      waitWithin({ limits: new CallLimits({ timeoutMs }), ...never() }).catch(() => {
+        ended.push(timeoutMs);
+      });
+    const still = new AbortController();
+    const longest = waitWithin({
+      limits: new CallLimits({ timeoutMs: Number.MAX_VALUE, signal: still.signal }),
+      ...never(),
+    });
+    await Promise.all([60, 5, 30, 5].map(wait));
+    expect(ended).toEqual([5, 5, 30, 60]);
+    still.abort();
+    await expect(longest).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+
+  test('keep the process alive while something is waited for, and no longer', async () => {
+    const timers = () =>
+      process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    const wait = async () => {
+      const waiting = new AbortController();
+      const wait = waitWithin({ limits: new CallLimits(waiting), ...never() });
+      expect(timers()).toBe(before + 1);
+      waiting.abort();
+      await expect(wait).rejects.toMatchObject({ code: 'CANCELLED' });
+      expect(timers()).toBe(before);
+    };
+    await wait();
+    await wait();
+  });
+
   test('leave no listener behind, however a wait ends', async () => {
     const { signal } = new AbortController();
     const remove = jest.spyOn(signal, 'removeEventListener');
