@@ -46,11 +46,13 @@ export interface ProcessFacts extends DaemonFacts {
 }
 
 export interface Daemon {
+  /** Says that it serves, to whoever reads the log and to the service manager, which may tell it to stop from then on. */
+  announce(): void;
   /** Resolves in a bounded time. */
   stop(): Promise<void>;
 }
 
-/** Ready when it resolves. Rejects with what whoever started it has to change. */
+/** Serves when it resolves. Rejects with what whoever started it has to change. */
 export async function startDaemon(config: Config, about: ProcessFacts, log: Log): Promise<Daemon> {
   const service = meetServiceManager(config, log);
   sayWhatIsNotSeen(about.ownNamespaces, log);
@@ -136,10 +138,14 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
   );
   connections.listen(directory.controlListener, { isShared: directory.areShared });
 
-  log.info({ version: about.version, directory: directory.path }, 'ready');
-  tellStatus(service.manager, broker);
   const parts = { connections, control, broker, fdPlane, fdSessions, directory, service };
-  return { stop: () => stop(parts) };
+  return {
+    announce() {
+      log.info({ version: about.version, directory: directory.path }, 'ready');
+      tellStatus(service.manager, broker);
+    },
+    stop: () => stop(parts),
+  };
 }
 
 function sayWhatIsNotSeen(own: OwnNamespaces, log: Log): void {

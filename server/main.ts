@@ -49,6 +49,7 @@ async function main(): Promise<void> {
     const about = { version, startedAtMs, daemonUid, ownNamespaces };
     const daemon = await startDaemon(config, about, log);
     onStopSignal(log, flush, () => daemon.stop());
+    daemon.announce();
   } catch (error) {
     await refuseToStart(error, { log, flush });
   }
