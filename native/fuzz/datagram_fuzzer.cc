@@ -91,7 +91,7 @@ class World {
     const std::vector<uint8_t> bytes = payload(input);
     const std::vector<int> fds(input.u8(), cargo_.get());
     try {
-      if (send_datagram(sender_.get(), bytes.data(), bytes.size(), fds.data(), fds.size())) {
+      if (send_datagram(sender_.get(), {bytes.data(), bytes.size(), fds.data(), fds.size()})) {
         must(fds.size() <= kMaxFdsInDatagram, "no more fds are sent than the kernel takes");
         queue_.push_back({bytes, fds.size()});
       }

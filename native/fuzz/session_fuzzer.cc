@@ -27,8 +27,8 @@ namespace {
 
 constexpr int kSendBuffer = 8192;  // the kernel doubles it: a few answers, and the next one has to wait
 constexpr size_t kIds = 8;
-// WELCOME, GOODBYE, the answer to one request of the plane's own, and those to all that were postponed.
-constexpr size_t kMostWaiting = 3 + DMABUFD_FD_MAX_PENDING;
+// WELCOME, GOODBYE, the answers to the requests of the plane's own that were taken at once, and those to all that were postponed.
+constexpr size_t kMostWaiting = 2 + kMaxDatagramsAtOnce + DMABUFD_FD_MAX_PENDING;
 
 using Files = std::array<SharedFd, 3>;
 
@@ -70,27 +70,8 @@ class World {
   }
 
   void step(Input& input) {
-    switch (input.u8() % 10) {
-      case 0:
-        return welcome();
-      case 1:
-        return put(input);
-      case 2:
-        return drop(input);
-      case 3:
-      case 4:
-      case 5:
-        return request(input);
-      case 6:
-        return answer(input);
-      case 7:
-        session_->flush();
-        return;
-      case 8:
-        return read(input.u8() % 32);
-      default:
-        return leave(input);
-    }
+    act(input);
+    session_->flush();
   }
 
   void check_rules() const {
@@ -118,6 +99,31 @@ class World {
   }
 
  private:
+  void act(Input& input) {
+    switch (input.u8() % 11) {
+      case 0:
+        return welcome();
+      case 1:
+        return put(input);
+      case 2:
+        return drop(input);
+      case 3:
+      case 4:
+      case 5:
+        return requests(input, 1);
+      case 6:
+        return answer(input);
+      case 7:
+        return;
+      case 8:
+        return read(input.u8() % 32);
+      case 9:
+        return leave(input);
+      default:
+        return requests(input, 1 + input.u8() % kMaxDatagramsAtOnce);
+    }
+  }
+
   bool ended() const { return !session_->end_reason().empty(); }
 
   void expect(Answer answer) {
@@ -148,9 +154,14 @@ class World {
     session_->drop(id);
   }
 
-  // As the plane does with a datagram that has come, if the session may be read from.
-  void request(Input& input) {
+  // As the plane does with datagrams that have come, if the session may be read from: all are taken before any is answered.
+  void requests(Input& input, size_t most) {
     if (!session_->may_read()) return;
+    for (size_t i = 0; i < most && session_->may_take(); i++) request(input);
+    must(pending_.size() <= DMABUFD_FD_MAX_PENDING, "no more is taken than may be pending");
+  }
+
+  void request(Input& input) {
     const uint16_t opcode = DMABUFD_FD_FETCH + input.u8() % 5;
     const bool names_ids = opcode == DMABUFD_FD_FETCH || opcode == DMABUFD_FD_RELEASE;
     std::vector<uint64_t> ids;

@@ -181,7 +181,7 @@ class Client {
     std::memcpy(bytes.data(), &header, sizeof(header));
     if (!payload.empty()) std::memcpy(bytes.data() + sizeof(header), payload.data(), bytes.size() - sizeof(header));
     const int number = fd.get();
-    send_datagram(socket_.get(), bytes.data(), bytes.size(), &number, header.fd_count);
+    send_datagram(socket_.get(), {bytes.data(), bytes.size(), &number, header.fd_count});
   }
 
   const UniqueFd socket_;

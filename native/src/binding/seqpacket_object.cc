@@ -121,7 +121,7 @@ Napi::Value SeqpacketObject::send(const Napi::CallbackInfo& info) {
   fds.reserve(shared.size());
   for (const SharedFd& fd : shared) fds.push_back(fd->get());
   const bool sent = call_core(
-      env, [&] { return send_datagram(socket_.get(), bytes.data(), bytes.size(), fds.data(), fds.size()); });
+      env, [&] { return send_datagram(socket_.get(), {bytes.data(), bytes.size(), fds.data(), fds.size()}); });
   if (!sent && !blocked_) {
     blocked_ = true;
     poll_->watch(UV_READABLE | UV_WRITABLE);

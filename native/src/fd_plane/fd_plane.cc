@@ -76,7 +76,7 @@ void FdPlane::with(uint64_t session, Action action) {
   const auto found = sessions_.find(session);
   if (found == sessions_.end()) return;
   action(*found->second);
-  rearm(*found->second);
+  settle(*found->second);
 }
 
 void FdPlane::admit(uint64_t session, const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES], const std::string& account) {
@@ -194,7 +194,9 @@ void FdPlane::dispose(uid_t user, const SharedFd& socket) {
   receiver_.dispose(user, socket);
 }
 
-void FdPlane::rearm(Session& session) {
+// Every change to a session ends here: what it was made to say is sent.
+void FdPlane::settle(Session& session) {
+  session.flush();
   const uint32_t wanted = session.wanted_events();
   if (wanted == session.armed_events()) return;
   epoll_event event{};
@@ -225,9 +227,8 @@ void FdPlane::handle(uint64_t tag, uint32_t events) {
   Session& session = *found->second;
   if (tag == pidfd_tag(session.id())) return end(session, "the process has exited");
   if ((events & (EPOLLHUP | EPOLLERR)) != 0) return end(session, "the connection was closed");
-  if ((events & EPOLLOUT) != 0) session.flush();
   if ((events & EPOLLIN) != 0) return read_from(session);
-  rearm(session);
+  settle(session);
 }
 
 void FdPlane::accept_all() {
@@ -296,7 +297,7 @@ void FdPlane::read_from(Session& session) {
     try {
       switch (peek_datagram(session.socket(), buffer_, sizeof(buffer_), length)) {
         case Peeked::kNothing:
-          return rearm(session);
+          return settle(session);
         case Peeked::kClosed:
           return end(session, "the connection was closed");
         case Peeked::kCarriesFds:
@@ -312,6 +313,7 @@ void FdPlane::read_from(Session& session) {
           const std::string violation = parse_request(buffer_, length, 0, request);
           if (violation.empty()) {
             serve(session, request, {});
+            session.flush();
           } else {
             session.dismiss(DMABUFD_FD_FAILED_PRECONDITION, "protocol violation: " + violation);
           }
@@ -321,7 +323,7 @@ void FdPlane::read_from(Session& session) {
       return end(session, "the connection was reset");
     }
   }
-  rearm(session);
+  settle(session);
 }
 
 void FdPlane::receive_elsewhere(Session& session) {
@@ -367,7 +369,7 @@ void FdPlane::take_delivery(Session& session, Delivery& delivery) {
       serve(session, request, std::exchange(delivery.fds, {}));
     }
   }
-  rearm(session);
+  settle(session);
 }
 
 void FdPlane::serve(Session& session, const Request& request, std::vector<UniqueFd> fds) {

@@ -128,7 +128,7 @@ class FdPlane {
   bool accepts_now();
   void rearm_listener();
   void watch(int fd, uint64_t tag, uint32_t events);
-  void rearm(Session& session);
+  void settle(Session& session);
   void signal();
   template <typename Action>
   void with(uint64_t session, Action action);

@@ -54,6 +54,8 @@ class FdsInFlight {
 
   // An account with nothing in flight may always send one datagram. Asks the kernel only if the account's limit is in the way.
   bool has_room_for(size_t fds);
+  // The same for sure, without asking.
+  bool is_within_limit(size_t fds) const { return account_->has_room_for(fds); }
   // Why it has none, for a person.
   std::string refusal(size_t fds) const;
   // So many went out in one datagram.

@@ -42,25 +42,26 @@ void Session::welcome(const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES], std::share
   welcome.version = htole32(DMABUFD_FD_VERSION);
   welcome.session_id = htole64(id_);
   std::memcpy(welcome.token, token, sizeof(welcome.token));
-  send({DMABUFD_FD_WELCOME, 0, DMABUFD_FD_OK}, &welcome, sizeof(welcome), {});
+  say({DMABUFD_FD_WELCOME, 0, DMABUFD_FD_OK}, &welcome, sizeof(welcome), {});
 }
 
 void Session::welcome_back(std::shared_ptr<Account> account) {
   fds_in_flight_ = std::make_unique<FdsInFlight>(socket_, std::move(account));
   dmabufd_fd_restarted restarted{};
   restarted.version = htole32(DMABUFD_FD_VERSION);
-  send({DMABUFD_FD_RESTARTED, 0, DMABUFD_FD_OK}, &restarted, sizeof(restarted), {});
+  say({DMABUFD_FD_RESTARTED, 0, DMABUFD_FD_OK}, &restarted, sizeof(restarted), {});
 }
 
 void Session::dismiss(uint32_t status, const std::string& reason) {
-  send_text({DMABUFD_FD_GOODBYE, 0, status}, reason);
+  say_text({DMABUFD_FD_GOODBYE, 0, status}, reason);
+  flush();
   break_off(reason);
 }
 
 void Session::revoke(uint64_t buffer_id) {
   if (rows_.erase(buffer_id) == 0) return;
   const uint64_t wire = htole64(buffer_id);
-  send({DMABUFD_FD_REVOKED, 0, DMABUFD_FD_OK}, &wire, sizeof(wire), {});
+  say({DMABUFD_FD_REVOKED, 0, DMABUFD_FD_OK}, &wire, sizeof(wire), {});
 }
 
 void Session::fetch(const Request& request) {
@@ -75,7 +76,7 @@ void Session::fetch(const Request& request) {
     buffers.push_back(wire_buffer(id, row->second));
     fds.push_back(row->second.fd);
   }
-  send(answer_to(request, DMABUFD_FD_OK), buffers.data(), buffers.size() * sizeof(dmabufd_fd_buffer), std::move(fds));
+  say(answer_to(request, DMABUFD_FD_OK), buffers.data(), buffers.size() * sizeof(dmabufd_fd_buffer), std::move(fds));
 }
 
 std::vector<uint64_t> Session::release(const Request& request) {
@@ -88,12 +89,12 @@ std::vector<uint64_t> Session::release(const Request& request) {
   }
   // An id that is named twice is released once.
   for (auto id = ids.begin(); id != ids.end();) id = rows_.erase(*id) == 1 ? id + 1 : ids.erase(id);
-  send(answer_to(request, DMABUFD_FD_OK), nullptr, 0, {});
+  say(answer_to(request, DMABUFD_FD_OK), nullptr, 0, {});
   return ids;
 }
 
 void Session::refuse(const Request& request, uint32_t status, const std::string& reason) {
-  send_text(answer_to(request, status), reason);
+  say_text(answer_to(request, status), reason);
 }
 
 void Session::postpone(RequestReceived request) {
@@ -119,14 +120,14 @@ std::vector<UniqueFd> Session::take_postponed_fds() {
 void Session::answer(const AnswerHeader& header, const std::vector<uint8_t>& payload, std::vector<SharedFd> fds) {
   if (pending_ == 0) return;  // it asked nothing
   pending_--;
-  send(header, payload.data(), payload.size(), std::move(fds));
+  say(header, payload.data(), payload.size(), std::move(fds));
 }
 
-void Session::send_text(const AnswerHeader& header, const std::string& text) {
-  send(header, text.data(), text.size(), {});
+void Session::say_text(const AnswerHeader& header, const std::string& text) {
+  say(header, text.data(), text.size(), {});
 }
 
-void Session::send(const AnswerHeader& header, const void* payload, size_t length, std::vector<SharedFd> fds) {
+void Session::say(const AnswerHeader& header, const void* payload, size_t length, std::vector<SharedFd> fds) {
   if (!end_reason_.empty()) return;
   dmabufd_fd_header wire{};
   wire.opcode = htole16(header.opcode);
@@ -138,37 +139,51 @@ void Session::send(const AnswerHeader& header, const void* payload, size_t lengt
   std::memcpy(datagram.bytes.data(), &wire, sizeof(wire));
   if (length > 0) std::memcpy(datagram.bytes.data() + sizeof(wire), payload, length);
   outgoing_.push_back(std::move(datagram));
-  flush();
 }
 
 void Session::flush() {
-  while (!outgoing_.empty() && try_send(outgoing_.front())) outgoing_.pop_front();
+  while (!outgoing_.empty() && send_some()) {
+  }
 }
 
-// Returns false if the datagram has to wait.
-bool Session::try_send(Outgoing& datagram) {
-  int fds[DMABUFD_FD_MAX_FDS];
-  size_t count = 0;
-  for (const SharedFd& fd : datagram.fds) fds[count++] = fd->get();
-  if (count > 0 && !fds_in_flight_->has_room_for(count)) {
-    // It goes out when the socket is found writable, which it is.
-    datagram = instead_of_fds(datagram, fds_in_flight_->refusal(count));
-    return false;
+// With one system call. Returns whether more may go out now.
+bool Session::send_some() {
+  Outgoing& first = outgoing_.front();
+  if (!first.fds.empty() && !fds_in_flight_->has_room_for(first.fds.size())) {
+    first = instead_of_fds(first, fds_in_flight_->refusal(first.fds.size()));
   }
   try {
-    const bool sent = send_datagram(socket(), datagram.bytes.data(), datagram.bytes.size(), fds, count);
-    if (sent && count > 0) fds_in_flight_->sent(count);
-    return sent;
+    const size_t sent = send_first_of_all();
+    for (size_t i = 0; i < sent; i++) {
+      if (!outgoing_.front().fds.empty()) fds_in_flight_->sent(outgoing_.front().fds.size());
+      outgoing_.pop_front();
+    }
+    return sent > 0;
   } catch (const SystemError& failure) {
-    if (failure.error() == ETOOMANYREFS && count > 0) {
-      // As many fds of the daemon are in flight as it may have open (unix(7)). That is no fault of the client that asks now.
-      datagram = instead_of_fds(
-          datagram, "as many fds are on their way to other clients as the daemon may have; try again");
+    if (failure.error() != ETOOMANYREFS || first.fds.empty()) {
+      break_off(std::string("cannot answer: ") + ::strerrordesc_np(failure.error()));
       return false;
     }
-    break_off(std::string("cannot answer: ") + ::strerrordesc_np(failure.error()));
+    // As many fds of the daemon are in flight as it may have open (unix(7)). That is no fault of the client that asks now.
+    first = instead_of_fds(first, "as many fds are on their way to other clients as the daemon may have; try again");
     return true;
   }
+}
+
+// Returns how many went out. The first has room; of the others those that do whatever becomes of the ones before them.
+size_t Session::send_first_of_all() const {
+  OutgoingDatagram datagrams[kMaxDatagramsAtOnce];
+  int fds[kMaxFdsInDatagram];
+  size_t count = 0;
+  size_t fd_count = 0;
+  for (const Outgoing& next : outgoing_) {
+    const size_t with_next = fd_count + next.fds.size();
+    if (count == kMaxDatagramsAtOnce || with_next > kMaxFdsInDatagram) break;
+    if (count > 0 && !next.fds.empty() && !fds_in_flight_->is_within_limit(with_next)) break;
+    datagrams[count++] = {next.bytes.data(), next.bytes.size(), fds + fd_count, next.fds.size()};
+    for (const SharedFd& fd : next.fds) fds[fd_count++] = fd->get();
+  }
+  return send_datagrams(socket(), datagrams, count);
 }
 
 // The answer RESOURCE_EXHAUSTED to the same request.
@@ -187,12 +202,13 @@ Session::Outgoing Session::instead_of_fds(const Outgoing& answer, const std::str
 void Session::break_off(const std::string& reason) {
   if (!end_reason_.empty()) return;
   end_reason_ = reason;
+  outgoing_.clear();
   ::shutdown(socket(), SHUT_RDWR);
 }
 
-bool Session::may_read() const {
+bool Session::may_take() const {
   const bool admitted = fds_in_flight_ != nullptr;
-  return admitted && !receiving_ && end_reason_.empty() && outgoing_.empty() && pending_ < DMABUFD_FD_MAX_PENDING;
+  return admitted && !receiving_ && end_reason_.empty() && pending_ < DMABUFD_FD_MAX_PENDING;
 }
 
 uint32_t Session::wanted_events() const {

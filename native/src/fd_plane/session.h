@@ -1,6 +1,8 @@
 // One client of fd.sock: its connection, the rows of the table that it may fetch, and the answers that it has
 // not taken yet.
 //
+// What it is made to say waits until flush(), so that several answers go out together; only a GOODBYE goes at once, behind them.
+//
 // A client that does not read its answers is not read from either, so that it costs a bounded amount of memory
 // and of fds in flight, and only itself waits. Not thread-safe: the FdPlane's lock guards every session.
 #pragma once
@@ -91,7 +93,9 @@ class Session {
   // Sends what waits to be sent, as far as the socket takes it.
   void flush();
   // Whether a further datagram may be taken in now.
-  bool may_read() const;
+  bool may_read() const { return may_take() && outgoing_.empty(); }
+  // The same when the answers to some that were taken in with it are not sent yet.
+  bool may_take() const;
   // What to ask epoll for.
   uint32_t wanted_events() const;
   // What it was asked for last.
@@ -108,9 +112,10 @@ class Session {
     std::vector<SharedFd> fds;
   };
 
-  void send(const AnswerHeader& header, const void* payload, size_t length, std::vector<SharedFd> fds);
-  void send_text(const AnswerHeader& header, const std::string& text);
-  bool try_send(Outgoing& datagram);
+  void say(const AnswerHeader& header, const void* payload, size_t length, std::vector<SharedFd> fds);
+  void say_text(const AnswerHeader& header, const std::string& text);
+  bool send_some();
+  size_t send_first_of_all() const;
   static Outgoing instead_of_fds(const Outgoing& answer, const std::string& reason);
   void break_off(const std::string& reason);
 

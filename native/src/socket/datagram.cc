@@ -15,6 +15,33 @@ struct alignas(cmsghdr) ControlBuffer {
   char bytes[CMSG_SPACE(sizeof(int) * kMaxFdsInDatagram)];
 };
 
+// Room for the fds of several datagrams to be sent, each in a message of its own.
+class ControlBuffers {
+ public:
+  void attach(msghdr& message, const OutgoingDatagram& datagram) {
+    const size_t size = datagram.fd_count * sizeof(int);
+    message.msg_control = bytes_ + used_;
+    message.msg_controllen = CMSG_SPACE(size);
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(size);
+    std::memcpy(CMSG_DATA(header), datagram.fds, size);
+    used_ += CMSG_SPACE(size);
+  }
+
+ private:
+  // The fds, and around those of each a header and what aligns the next one.
+  alignas(cmsghdr) char bytes_[CMSG_SPACE(sizeof(int) * kMaxFdsInDatagram) + kMaxDatagramsAtOnce * CMSG_SPACE(sizeof(int))]{};
+  size_t used_ = 0;
+};
+
+size_t count_fds(const OutgoingDatagram* datagrams, size_t count) {
+  size_t fds = 0;
+  for (size_t i = 0; i < count; i++) fds += datagrams[i].fd_count;
+  return fds;
+}
+
 void take_fds(msghdr& message, std::vector<UniqueFd>& fds) {
   for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr; control = CMSG_NXTHDR(&message, control)) {
     if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
@@ -88,30 +115,28 @@ void consume_peeked(int socket) {
   check(retry_interrupted([&] { return ::recv(socket, nullptr, 0, MSG_DONTWAIT); }), "recv");
 }
 
-bool send_datagram(int socket, const uint8_t* bytes, size_t length, const int* fds, size_t fd_count) {
-  if (fd_count > kMaxFdsInDatagram) throw SystemError(EINVAL, "sendmsg");
-  ControlBuffer control{};
-  // sendmsg(2) reads from where iovec, which serves both directions, points without const.
-  iovec data{const_cast<uint8_t*>(bytes), length};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  if (fd_count > 0) {
-    const size_t size = fd_count * sizeof(int);
-    message.msg_control = control.bytes;
-    message.msg_controllen = CMSG_SPACE(size);
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(size);
-    std::memcpy(CMSG_DATA(header), fds, size);
+bool send_datagram(int socket, const OutgoingDatagram& datagram) { return send_datagrams(socket, &datagram, 1) == 1; }
+
+size_t send_datagrams(int socket, const OutgoingDatagram* datagrams, size_t count) {
+  if (count > kMaxDatagramsAtOnce || count_fds(datagrams, count) > kMaxFdsInDatagram) {
+    throw SystemError(EINVAL, "sendmmsg");
   }
-  const ssize_t sent = retry_interrupted([&] { return ::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT); });
-  if (sent < 0) {
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
-    throw SystemError(errno, "sendmsg");
+  ControlBuffers controls;
+  iovec data[kMaxDatagramsAtOnce];
+  mmsghdr messages[kMaxDatagramsAtOnce];
+  for (size_t i = 0; i < count; i++) {
+    // sendmmsg(2) reads from where iovec, which serves both directions, points without const.
+    data[i] = {const_cast<uint8_t*>(datagrams[i].bytes), datagrams[i].length};
+    messages[i] = {};
+    messages[i].msg_hdr.msg_iov = &data[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
+    if (datagrams[i].fd_count > 0) controls.attach(messages[i].msg_hdr, datagrams[i]);
   }
-  return true;
+  const int sent = retry_interrupted(
+      [&] { return ::sendmmsg(socket, messages, static_cast<unsigned>(count), MSG_NOSIGNAL | MSG_DONTWAIT); });
+  if (sent >= 0) return static_cast<size_t>(sent);
+  if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+  throw SystemError(errno, "sendmmsg");
 }
 
 }  // namespace dmabufd

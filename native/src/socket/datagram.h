@@ -48,8 +48,22 @@ Peeked peek_datagram(int socket, uint8_t* buffer, size_t capacity, size_t& lengt
 // Takes the datagram that was peeked at, and known to carry no fds, out of the queue.
 void consume_peeked(int socket);
 
+// A datagram to be sent, of what belongs to somebody else.
+struct OutgoingDatagram {
+  const uint8_t* bytes;
+  size_t length;
+  const int* fds;
+  size_t fd_count;
+};
+
 // Sends one datagram, whole or not at all. Returns false if it would block. Throws SystemError: EPIPE, ECONNRESET,
 // ETOOMANYREFS (fds in flight, unix(7)), EMSGSIZE, ENOBUFS.
-bool send_datagram(int socket, const uint8_t* bytes, size_t length, const int* fds, size_t fd_count);
+bool send_datagram(int socket, const OutgoingDatagram& datagram);
+
+constexpr size_t kMaxDatagramsAtOnce = 16;
+
+// The same with several, in their order, which together carry no more fds than one may: sends the first of them with one
+// system call. Returns how many; throws what is wrong with the very first.
+size_t send_datagrams(int socket, const OutgoingDatagram* datagrams, size_t count);
 
 }  // namespace dmabufd

@@ -36,7 +36,7 @@ void send_notification(const std::string& address, const std::string& text, cons
                        int timeout_ms) {
   const UniqueFd socket = connect_to(address);
   const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
-  while (!send_datagram(socket.get(), bytes, text.size(), fds.data(), fds.size())) {
+  while (!send_datagram(socket.get(), {bytes, text.size(), fds.data(), fds.size()})) {
     pollfd room{socket.get(), POLLOUT, 0};
     if (check(retry_interrupted([&] { return ::poll(&room, 1, timeout_ms); }), "poll") == 0) {
       throw SystemError(ETIMEDOUT, "sendmsg");
