@@ -15,6 +15,7 @@
 #include "input.h"
 #include "kernel/system_error.h"
 #include "open_fds.h"
+#include "socket/look_ahead.h"
 
 namespace dmabufd {
 namespace {
@@ -67,7 +68,7 @@ class World {
   }
 
   void step(Input& input) {
-    switch (input.u8() % 8) {
+    switch (input.u8() % 11) {
       case 0:
         return send(input);
       case 1:
@@ -80,8 +81,12 @@ class World {
         return peek(input, false);
       case 6:
         return peek(input, true);
-      default:
+      case 7:
         return change(input);
+      case 8:
+        return send_several(input);
+      default:
+        return look_ahead(input);
     }
   }
 
@@ -98,6 +103,28 @@ class World {
     } catch (const SystemError& failure) {
       must(failure.error() == EPIPE || failure.error() == ETOOMANYREFS ||
                (failure.error() == EINVAL && fds.size() > kMaxFdsInDatagram),
+           "sending fails only for what is the caller's or the kernel's fault");
+    }
+  }
+
+  // Whatever the kernel takes of them, it takes the first.
+  void send_several(Input& input) {
+    std::vector<std::vector<uint8_t>> payloads(1 + input.u8() % kMaxDatagramsAtOnce);
+    const std::vector<int> fds(kMaxFdsInDatagram, cargo_.get());
+    std::vector<OutgoingDatagram> datagrams;
+    size_t fd_count = 0;
+    for (std::vector<uint8_t>& bytes : payloads) {
+      bytes = payload(input);
+      datagrams.push_back({bytes.data(), bytes.size(), fds.data(), input.u8() % (kMaxFdsInDatagram + 1)});
+      fd_count += datagrams.back().fd_count;
+    }
+    try {
+      const size_t sent = send_datagrams(sender_.get(), datagrams.data(), datagrams.size());
+      must(sent <= datagrams.size() && fd_count <= kMaxFdsInDatagram, "no more is sent than there is, nor than is allowed");
+      for (size_t i = 0; i < sent; i++) queue_.push_back({payloads[i], datagrams[i].fd_count});
+    } catch (const SystemError& failure) {
+      must(failure.error() == EPIPE || failure.error() == ETOOMANYREFS ||
+               (failure.error() == EINVAL && fd_count > kMaxFdsInDatagram),
            "sending fails only for what is the caller's or the kernel's fault");
     }
   }
@@ -162,12 +189,43 @@ class World {
     const Peeked peeked = peek_datagram(receiver_.get(), buffer.data(), buffer.size(), length);
     must(open_fds() == before, "peeking opens nothing");
     must(peeked == expected_peek(buffer.size()), "peeking tells what waits");
+    saw_empty_ = !queue_.empty() && (saw_empty_ || queue_.front().bytes.empty());
     if (peeked != Peeked::kDatagram) return;
     const std::vector<uint8_t>& bytes = queue_.front().bytes;
     must(length == bytes.size() && std::equal(bytes.begin(), bytes.end(), buffer.begin()), "and shows its bytes");
     if (!consume) return;
     consume_peeked(receiver_.get());
     queue_.pop_front();
+  }
+
+  // What it shows are the first datagrams, up to one that must not be taken unseen; and what comes next finds what is first.
+  void look_ahead(Input& input) {
+    const size_t most = 1 + input.u8() % (kMaxDatagramsAtOnce + 4);
+    const size_t wanted = input.u8();
+    // As its rules are.
+    if (saw_empty_ && !queue_.empty()) return;
+    const std::vector<int> before = open_fds();
+    ahead_.look(receiver_.get(), most);
+    must(open_fds() == before, "looking ahead opens nothing");
+    must(ahead_.size() == plain_ahead(most), "it shows all that is plain, and nothing behind what is not");
+    saw_empty_ = ahead_.has_seen_empty();
+    must(!ahead_.is_all() || (ahead_.size() == queue_.size() && !shut_), "it says that there is nothing else only if so");
+    for (size_t i = 0; i < ahead_.size(); i++) {
+      const std::vector<uint8_t>& bytes = queue_[i].bytes;
+      must(ahead_.length(i) == bytes.size() && std::equal(bytes.begin(), bytes.end(), ahead_.bytes(i)), "as it was sent");
+    }
+    const size_t taken = std::min(wanted, ahead_.size());
+    LookAhead::take(receiver_.get(), taken);
+    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(taken));
+  }
+
+  size_t plain_ahead(size_t most) const {
+    const size_t seen = std::min({most, kMaxDatagramsAtOnce, queue_.size()});
+    const auto is_plain = [this](const Sent& sent) {
+      return sent.fds == 0 && !with_credentials_ && !sent.bytes.empty() && sent.bytes.size() <= LookAhead::kMostBytes;
+    };
+    const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(seen);
+    return static_cast<size_t>(std::find_if_not(queue_.begin(), end, is_plain) - queue_.begin());
   }
 
   Peeked expected_peek(size_t capacity) const {
@@ -197,7 +255,9 @@ class World {
   }
 
   std::vector<uint8_t> payload(Input& input) {
-    std::vector<uint8_t> bytes(input.u16() % kMostBytes);
+    const uint16_t choice = input.u16();
+    // Half of them about as short as those are that are looked at together.
+    std::vector<uint8_t> bytes(choice % (choice < 0x8000 ? kMostBytes : 2 * LookAhead::kMostBytes));
     for (size_t i = 0; i < bytes.size(); i++) bytes[i] = static_cast<uint8_t>(i + next_byte_);
     next_byte_++;
     return bytes;
@@ -218,8 +278,10 @@ class World {
   UniqueFd receiver_;
   UniqueFd cargo_;
   std::deque<Sent> queue_;
+  LookAhead ahead_;
   bool shut_ = false;
   bool with_credentials_ = false;
+  bool saw_empty_ = false;  // one that may still be there has been looked at
   uint8_t next_byte_ = 0;
 };
 

@@ -20,7 +20,7 @@ export const TARGETS: readonly Target[] = [
   {
     name: 'datagram',
     of: 'datagrams and their fds on a real socket',
-    sources: ['src/socket/datagram.cc'],
+    sources: ['src/socket/datagram.cc', 'src/socket/look_ahead.cc'],
     maxInputBytes: 512,
   },
   {

@@ -85,6 +85,27 @@ describe('a session that outlives its plane', () => {
     expect(parse((await client.next()).bytes)).toMatchObject({ serial: 5, status: NOT_FOUND });
   });
 
+  it('is read from the first datagram, whatever the earlier process has looked at', async () => {
+    using second = await Successor.of();
+    const { client, session, socket } = second.left;
+    using brought = await addon.createMemfd('brought', 4096);
+    for (const serial of [1, 2, 3, 4]) client.socket.send(datagram(FETCH, serial, bufferIds(12)));
+    client.socket.send(new Uint8Array(0), [brought]);
+    client.socket.send(datagram(FETCH, 5, bufferIds(12)));
+    const lookedAhead = spawn('python3', ['-c', LOOK_AHEAD], {
+      stdio: ['ignore', 'ignore', 'inherit', socket.number],
+    });
+    expect(await once(lookedAhead, 'exit')).toEqual([0, null]);
+    resume(second, session, socket);
+    second.plane.readmit(session, 'test');
+    expect(parse((await client.next()).bytes).opcode).toBe(RESTARTED);
+    for (const serial of [1, 2, 3, 4]) {
+      expect(parse((await client.next()).bytes)).toMatchObject({ serial, status: NOT_FOUND });
+    }
+    await until(() => client.closed !== null, 'the end at the empty datagram');
+    expect(client.datagrams).toEqual([]);
+  });
+
   it('has an id that no new one is given', async () => {
     using second = await Successor.of();
     const { session, socket } = second.left;
@@ -188,4 +209,14 @@ import socket, sys, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 s.connect(sys.argv[1])
 time.sleep(600)
+`;
+
+/** Looks at six datagrams of the connection it inherits, and leaves the kernel's offset where it is. */
+const LOOK_AHEAD = `
+import socket
+s = socket.socket(fileno=3)
+SO_PEEK_OFF = 42
+s.setsockopt(socket.SOL_SOCKET, SO_PEEK_OFF, 0)
+for _ in range(6):
+    s.recv(100, socket.MSG_PEEK | socket.MSG_DONTWAIT)
 `;

@@ -29,6 +29,10 @@ describe('a client that sends sockets whose close sleeps for an hour', () => {
     'in an ADOPT',
     'where no fd belongs',
     'in a datagram that is too large',
+    'amid a pipeline',
+    'amid a pipeline, in an empty datagram',
+    'amid a pipeline, behind an empty datagram',
+    'amid a pipeline, behind a violation',
   ])('%s keeps nobody waiting, and no thread for longer than a moment', async (where) => {
     using plane = new Plane({ maxSessions: 1000 });
     const { client, session } = await plane.client();

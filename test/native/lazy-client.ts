@@ -26,6 +26,11 @@ export class LazyClient implements AsyncDisposable {
     await this.process.tell(`fetch ${name} ${bufferIds.join(' ')}`);
   }
 
+  /** Sends as many FETCH, and EXPORT_FENCE behind them, without a look at the answers. */
+  async pipeline(name: string, count: number, bufferIds: readonly number[]): Promise<void> {
+    await this.process.tell(`pipeline ${name} ${count} ${bufferIds.join(' ')}`);
+  }
+
   /** Breaks the protocol and waits until GOODBYE can be received. */
   async violate(name: string): Promise<void> {
     await this.process.tell(`violate ${name}`);

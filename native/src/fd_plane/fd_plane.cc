@@ -11,6 +11,7 @@
 
 #include "fd_plane/quiet_thread.h"
 #include "kernel/system_error.h"
+#include "socket/look_ahead.h"
 
 namespace dmabufd {
 namespace {
@@ -23,8 +24,8 @@ constexpr uint64_t socket_tag(uint64_t session) { return session << 1; }
 constexpr uint64_t pidfd_tag(uint64_t session) { return (session << 1) | 1; }
 
 constexpr int kMaxEvents = 64;
-// How many datagrams one session may have in a row before the others have their turn.
-constexpr int kFairShare = 32;
+// How many connections are accepted in a row before the sessions have their turn.
+constexpr int kAcceptedInARow = 32;
 // How often it is looked at what waits for a thread of the receiver.
 constexpr int kReviewMs = 1000;
 // How many connections may wait for the main thread to take them. More wait in the listener's backlog.
@@ -96,10 +97,13 @@ void FdPlane::open() {
 
 PeerCredentials FdPlane::resume(uint64_t session, UniqueFd socket) {
   PeerCredentials peer = peer_credentials(socket.get());
+  // The earlier process may have been interrupted anywhere, and have looked at anything.
+  look_from_the_first(socket.get());
   const Lock lock(mutex_);
   Session& resumed =
       enter(std::make_unique<Session>(session, peer.uid, share(std::move(socket)), duplicate(peer.pidfd)));
   resumed.set_heard_of();
+  resumed.set_pace(Pace::kSinglyUntilEmpty);
   return peer;
 }
 
@@ -232,7 +236,7 @@ void FdPlane::handle(uint64_t tag, uint32_t events) {
 }
 
 void FdPlane::accept_all() {
-  for (int i = 0; i < kFairShare && accepts_now(); i++) {
+  for (int i = 0; i < kAcceptedInARow && accepts_now(); i++) {
     try {
       UniqueFd connection = acceptor_.accept();
       if (!connection.valid()) return;
@@ -292,36 +296,18 @@ void FdPlane::rearm_listener() {
 }
 
 void FdPlane::read_from(Session& session) {
-  for (int i = 0; i < kFairShare && session.may_read(); i++) {
-    size_t length = 0;
-    try {
-      switch (peek_datagram(session.socket(), buffer_, sizeof(buffer_), length)) {
-        case Peeked::kNothing:
-          return settle(session);
-        case Peeked::kClosed:
-          return end(session, "the connection was closed");
-        case Peeked::kCarriesFds:
-          receive_elsewhere(session);
-          break;
-        case Peeked::kTooLarge:
-          session.dismiss(DMABUFD_FD_FAILED_PRECONDITION,
-                          "protocol violation: a datagram over " + std::to_string(sizeof(buffer_)) + " bytes");
-          break;
-        case Peeked::kDatagram: {
-          consume_peeked(session.socket());
-          Request request{};
-          const std::string violation = parse_request(buffer_, length, 0, request);
-          if (violation.empty()) {
-            serve(session, request, {});
-            session.flush();
-          } else {
-            session.dismiss(DMABUFD_FD_FAILED_PRECONDITION, "protocol violation: " + violation);
-          }
-        }
-      }
-    } catch (const SystemError&) {
-      return end(session, "the connection was reset");
+  try {
+    switch (reader_.read(session, [&](const Request& request) { serve(session, request, {}); })) {
+      case RequestReader::Stop::kForNow:
+        break;
+      case RequestReader::Stop::kAtFds:
+        receive_elsewhere(session);
+        break;
+      case RequestReader::Stop::kAtTheEnd:
+        return end(session, "the connection was closed");
     }
+  } catch (const SystemError&) {
+    return end(session, "the connection was reset");
   }
   settle(session);
 }
@@ -351,15 +337,14 @@ void FdPlane::take_delivery(Session& session, Delivery& delivery) {
   session.set_receiving(false);
   if (delivery.outcome == Received::kClosed) return end(session, "the connection was closed");
   if (delivery.outcome == Received::kTruncated) {
-    session.dismiss(DMABUFD_FD_FAILED_PRECONDITION, "protocol violation: a datagram over " +
-                                                        std::to_string(DMABUFD_FD_MAX_DATAGRAM) +
-                                                        " bytes, or with fds that could not be received");
+    dismiss_violator(session, "a datagram over " + std::to_string(DMABUFD_FD_MAX_DATAGRAM) +
+                                  " bytes, or with fds that could not be received");
   } else if (delivery.outcome == Received::kDatagram) {
     Request request{};
     const std::string violation =
         parse_request(delivery.bytes.data(), delivery.bytes.size(), delivery.fd_count, request);
     if (!violation.empty()) {
-      session.dismiss(DMABUFD_FD_FAILED_PRECONDITION, "protocol violation: " + violation);
+      dismiss_violator(session, violation);
     } else if (!delivery.other_kind.empty()) {
       session.refuse(request, DMABUFD_FD_INVALID_ARGUMENT,
                      "the fd is " + delivery.other_kind +

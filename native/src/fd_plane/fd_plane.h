@@ -22,10 +22,10 @@
 
 #include "fd_plane/fds_in_flight.h"
 #include "fd_plane/receiver.h"
+#include "fd_plane/request_reader.h"
 #include "fd_plane/session.h"
 #include "fd_plane/turns.h"
 #include "socket/acceptor.h"
-#include "socket/datagram.h"
 #include "socket/peer_credentials.h"
 
 namespace dmabufd {
@@ -152,7 +152,7 @@ class FdPlane {
   bool signalled_ = false;                // guarded by mutex_
   Receiver receiver_;
   uint64_t next_session_;              // of the thread alone
-  uint8_t buffer_[DMABUFD_FD_MAX_DATAGRAM]{};  // of the thread alone
+  RequestReader reader_;               // of the thread alone
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

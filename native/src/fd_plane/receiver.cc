@@ -20,6 +20,7 @@
 #include "fd_plane/quiet_thread.h"
 #include "kernel/fd_description.h"
 #include "kernel/system_error.h"
+#include "socket/look_ahead.h"
 
 namespace dmabufd {
 namespace {
@@ -99,6 +100,7 @@ Delivery receive_one(uint64_t session, uid_t user, int socket) {
 bool has_unread(int socket) {
   const int on = 1;
   ::setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+  look_from_the_first(socket);
   msghdr message{};
   ssize_t peeked = ::recvmsg(socket, &message, MSG_PEEK | MSG_DONTWAIT);
   // ECONNRESET is told once, before what the peer has sent.

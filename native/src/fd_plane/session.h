@@ -46,6 +46,13 @@ struct RequestReceived {
   std::vector<UniqueFd> fds;
 };
 
+// How its client's datagrams are read.
+enum class Pace {
+  kSingly,            // until two wait
+  kAhead,             // several at once: it sends faster than it is read
+  kSinglyUntilEmpty,  // there may be one in the socket that must not be looked at again: see look_ahead.h
+};
+
 class Session {
  public:
   Session(uint64_t id, uid_t user, SharedFd socket, UniqueFd pidfd);
@@ -92,6 +99,8 @@ class Session {
 
   // Sends what waits to be sent, as far as the socket takes it.
   void flush();
+  Pace pace() const { return pace_; }
+  void set_pace(Pace pace) { pace_ = pace; }
   // Whether a further datagram may be taken in now.
   bool may_read() const { return may_take() && outgoing_.empty(); }
   // The same when the answers to some that were taken in with it are not sent yet.
@@ -131,6 +140,7 @@ class Session {
   bool heard_of_ = false;
   std::unique_ptr<FdsInFlight> fds_in_flight_;  // null until it is admitted
   bool receiving_ = false;
+  Pace pace_ = Pace::kSingly;
   std::string end_reason_;
 };
 

@@ -13,12 +13,20 @@ import sys
 import termios
 import time
 
-FETCH = 3
+FETCH, EXPORT_FENCE = 3, 6
 connections = {}
 
 
 def unread(connection):
     return struct.unpack("i", fcntl.ioctl(connection, termios.FIONREAD, bytes(4)))[0]
+
+
+def ids_of(ids):
+    return b"".join(struct.pack("<Q", int(each)) for each in ids)
+
+
+def datagram(opcode, payload):
+    return struct.pack("<HHIII", opcode, 0, 16 + len(payload), 1, 0) + payload
 
 
 def wait_for_more(connection, than):
@@ -36,9 +44,14 @@ def connect(name):
 def fetch(name, *ids):
     connection = connections[name]
     before = unread(connection)
-    payload = b"".join(struct.pack("<Q", int(each)) for each in ids)
-    connection.send(struct.pack("<HHIII", FETCH, 0, 16 + len(payload), 1, 0) + payload)
+    connection.send(datagram(FETCH, ids_of(ids)))
     wait_for_more(connection, before)
+
+
+def pipeline(name, count, *ids):
+    for _ in range(int(count)):
+        connections[name].send(datagram(FETCH, ids_of(ids)))
+    connections[name].send(datagram(EXPORT_FENCE, bytes(16)))
 
 
 def violate(name):
@@ -61,7 +74,15 @@ def close(name):
     connections.pop(name).close()
 
 
+COMMANDS = {
+    "connect": connect,
+    "fetch": fetch,
+    "pipeline": pipeline,
+    "violate": violate,
+    "receive": receive,
+    "close": close,
+}
+
 for line in sys.stdin:
     command, *arguments = line.split()
-    answer = {"connect": connect, "fetch": fetch, "violate": violate, "receive": receive, "close": close}[command](*arguments)
-    print(json.dumps(answer), flush=True)
+    print(json.dumps(COMMANDS[command](*arguments)), flush=True)

@@ -34,20 +34,26 @@ def lingering_socket():
         return lingering
 
 
-def datagram(opcode, payload):
-    return struct.pack("<HHIII", opcode, 1, 16 + len(payload), 1, 0) + payload
+def datagram(opcode, payload, fd_count=1):
+    return struct.pack("<HHIII", opcode, fd_count, 16 + len(payload), 1, 0) + payload
 
 
 fetch = datagram(FETCH, bytes(8))
-# What is sent before the fd, and the datagram with the fd.
+# More than are read one by one before it is looked ahead.
+pipelined = [datagram(FETCH, bytes(8), 0)] * 6
+# What is sent before the fd, the datagram with the fd, and what is sent behind it.
 DATAGRAMS = {
-    "unread": ([], fetch),
-    "unread behind an empty datagram": ([b""], fetch),
-    "unread behind a violation": ([b"x"], fetch),
-    "in an empty datagram": ([], b""),
-    "in an ADOPT": ([], datagram(ADOPT, bytes(32))),
-    "where no fd belongs": ([], fetch),
-    "in a datagram that is too large": ([], bytes(9000)),
+    "unread": ([], fetch, []),
+    "unread behind an empty datagram": ([b""], fetch, []),
+    "unread behind a violation": ([b"x"], fetch, []),
+    "in an empty datagram": ([], b"", []),
+    "in an ADOPT": ([], datagram(ADOPT, bytes(32)), []),
+    "where no fd belongs": ([], fetch, []),
+    "in a datagram that is too large": ([], bytes(9000), []),
+    "amid a pipeline": (pipelined, fetch, pipelined),
+    "amid a pipeline, in an empty datagram": (pipelined, b"", pipelined),
+    "amid a pipeline, behind an empty datagram": (pipelined + [b""], fetch, pipelined),
+    "amid a pipeline, behind a violation": (pipelined + [b"x"], fetch, pipelined),
 }
 
 
@@ -55,11 +61,13 @@ def attack():
     lingering = lingering_socket()
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     connection.connect(path)
-    before, last = DATAGRAMS[where]
+    before, with_fd, behind = DATAGRAMS[where]
     try:
         for each in before:
             connection.send(each)
-        socket.send_fds(connection, [last], [lingering.fileno()])
+        socket.send_fds(connection, [with_fd], [lingering.fileno()])
+        for each in behind:
+            connection.send(each)
     except BrokenPipeError:
         # The daemon has not come to an end with what came before, and takes on no more of it.
         lingering.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes(8))
