@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -40,14 +39,14 @@ UniqueFd duplicate(const UniqueFd& fd) { return fd.valid() ? duplicate(fd.get())
 FdPlane::FdPlane(Listener listener, const FdPlaneLimits& limits, uint64_t first_session,
                  std::function<void()> on_events)
     : acceptor_(std::move(listener)),
-      epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       limits_(limits),
       on_events_(std::move(on_events)),
+      accounts_(limits.max_fds_in_flight_per_account),
       next_session_(first_session) {
-  watch(acceptor_.listener(), kListenerTag, 0);
-  watch(wake_.get(), kWakeTag, EPOLLIN);
-  watch(receiver_.wake_fd(), kReceiverTag, EPOLLIN);
+  epoll_.add(acceptor_.listener(), kListenerTag, 0);
+  epoll_.add(wake_.get(), kWakeTag, EPOLLIN);
+  epoll_.add(receiver_.wake_fd(), kReceiverTag, EPOLLIN);
   thread_ = start_quiet_thread([this] { run(); });
 }
 
@@ -82,7 +81,7 @@ void FdPlane::with(uint64_t session, Action action) {
 
 void FdPlane::admit(uint64_t session, const uint8_t (&token)[DMABUFD_FD_TOKEN_BYTES], const std::string& account) {
   with(session, [&](Session& found) {
-    std::shared_ptr<Account> charged = account_of(account);
+    std::shared_ptr<Account> charged = accounts_.of(account);
     if (!charged->has_too_many_abandoned()) return found.welcome(token, std::move(charged));
     found.dismiss(DMABUFD_FD_RESOURCE_EXHAUSTED,
                   "too many ended connections of " + account + " still have fds that were not received: close them first");
@@ -108,7 +107,7 @@ PeerCredentials FdPlane::resume(uint64_t session, UniqueFd socket) {
 }
 
 void FdPlane::readmit(uint64_t session, const std::string& account) {
-  with(session, [&](Session& found) { found.welcome_back(account_of(account)); });
+  with(session, [&](Session& found) { found.welcome_back(accounts_.of(account)); });
 }
 
 UniqueFd FdPlane::duplicate_socket(uint64_t session) {
@@ -185,16 +184,9 @@ void FdPlane::signal() {
   on_events_();
 }
 
-void FdPlane::watch(int fd, uint64_t tag, uint32_t events) {
-  epoll_event event{};
-  event.events = events;
-  event.data.u64 = tag;
-  check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
-}
-
 // A thread of the receiver may keep the connection open for longer: it is watched no more.
 void FdPlane::dispose(uid_t user, const SharedFd& socket) {
-  (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket->get(), nullptr);  // fails if it never was
+  epoll_.remove(socket->get());
   receiver_.dispose(user, socket);
 }
 
@@ -203,10 +195,7 @@ void FdPlane::settle(Session& session) {
   session.flush();
   const uint32_t wanted = session.wanted_events();
   if (wanted == session.armed_events()) return;
-  epoll_event event{};
-  event.events = wanted;
-  event.data.u64 = socket_tag(session.id());
-  check(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, session.socket(), &event), "epoll_ctl");
+  epoll_.change(session.socket(), socket_tag(session.id()), wanted);
   session.set_armed_events(wanted);
 }
 
@@ -214,8 +203,7 @@ void FdPlane::run() {
   epoll_event events[kMaxEvents];
   while (!stopping_) {
     const int timeout = receiver_.has_waiting() ? kReviewMs : -1;
-    const int count =
-        check(retry_interrupted([&] { return ::epoll_wait(epoll_.get(), events, kMaxEvents, timeout); }), "epoll_wait");
+    const int count = epoll_.wait(events, timeout);
     for (int i = 0; i < count; i++) handle(events[i].data.u64, events[i].events);
     if (timeout >= 0) give_up_receives();
   }
@@ -273,8 +261,8 @@ void FdPlane::add_session(const SharedFd& socket) {
 Session& FdPlane::enter(std::unique_ptr<Session> session) {
   const uint64_t id = session->id();
   if (sessions_.count(id) != 0) throw SystemError(EEXIST, "session");
-  watch(session->socket(), socket_tag(id), 0);
-  if (session->pidfd() >= 0) watch(session->pidfd(), pidfd_tag(id), EPOLLIN);
+  epoll_.add(session->socket(), socket_tag(id), 0);
+  if (session->pidfd() >= 0) epoll_.add(session->pidfd(), pidfd_tag(id), EPOLLIN);
   return *sessions_.emplace(id, std::move(session)).first->second;
 }
 
@@ -288,10 +276,7 @@ bool FdPlane::accepts_now() {
 void FdPlane::rearm_listener() {
   const bool wanted = accepts();
   if (wanted == listener_armed_) return;
-  epoll_event event{};
-  event.events = wanted ? EPOLLIN : 0U;
-  event.data.u64 = kListenerTag;
-  check(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, acceptor_.listener(), &event), "epoll_ctl");
+  epoll_.change(acceptor_.listener(), kListenerTag, wanted ? EPOLLIN : 0U);
   listener_armed_ = wanted;
 }
 
@@ -393,7 +378,7 @@ void FdPlane::end(Session& session, const std::string& reason) {
 // it, or closing its end, makes the connection writable: each time counts, so edge-triggered.
 void FdPlane::await_arrival(uint64_t session, std::unique_ptr<FdsInFlight> fds) {
   if (fds == nullptr || fds->recount()) return;
-  watch(fds->connection(), socket_tag(session), EPOLLOUT | EPOLLET);
+  epoll_.add(fds->connection(), socket_tag(session), EPOLLOUT | EPOLLET);
   fds->abandon();
   abandoned_.emplace(session, std::move(fds));
 }
@@ -401,18 +386,6 @@ void FdPlane::await_arrival(uint64_t session, std::unique_ptr<FdsInFlight> fds) 
 void FdPlane::recount(uint64_t ended_session) {
   const auto found = abandoned_.find(ended_session);
   if (found != abandoned_.end() && found->second->recount()) abandoned_.erase(found);
-}
-
-// Known for as long as anybody is charged to it.
-std::shared_ptr<Account> FdPlane::account_of(const std::string& name) {
-  std::weak_ptr<Account>& known = accounts_[name];
-  if (std::shared_ptr<Account> account = known.lock()) return account;
-  std::shared_ptr<Account> account(new Account(name, limits_.max_fds_in_flight_per_account), [this](Account* last) {
-    accounts_.erase(last->name());
-    delete last;
-  });
-  known = account;
-  return account;
 }
 
 void FdPlane::forget_connection(uint64_t session) {

@@ -20,6 +20,7 @@
 #include <variant>
 #include <vector>
 
+#include "fd_plane/epoll.h"
 #include "fd_plane/fds_in_flight.h"
 #include "fd_plane/receiver.h"
 #include "fd_plane/request_reader.h"
@@ -120,26 +121,24 @@ class FdPlane {
   void end(Session& session, const std::string& reason);
   void await_arrival(uint64_t session, std::unique_ptr<FdsInFlight> fds);
   void recount(uint64_t ended_session);
-  std::shared_ptr<Account> account_of(const std::string& name);
   void forget_connection(uint64_t session);
   void take_connection(std::vector<FdPlaneArrival>& taken);
   void take_request(std::vector<FdPlaneArrival>& taken);
   bool accepts() const;
   bool accepts_now();
   void rearm_listener();
-  void watch(int fd, uint64_t tag, uint32_t events);
   void settle(Session& session);
   void signal();
   template <typename Action>
   void with(uint64_t session, Action action);
 
   Acceptor acceptor_;
-  const UniqueFd epoll_;
+  const Epoll epoll_;
   const UniqueFd wake_;
   const FdPlaneLimits limits_;
   const std::function<void()> on_events_;
   std::mutex mutex_;
-  std::unordered_map<std::string, std::weak_ptr<Account>> accounts_;  // guarded by mutex_; those of somebody below
+  Accounts accounts_;                  // guarded by mutex_; outlives those of somebody below
   SessionMap sessions_;                // guarded by mutex_
   // Of sessions that have ended while fds were on their way to them. Guarded by mutex_; they count as sessions.
   std::unordered_map<uint64_t, std::unique_ptr<FdsInFlight>> abandoned_;

@@ -30,6 +30,17 @@ void Account::recount() {
   }
 }
 
+std::shared_ptr<Account> Accounts::of(const std::string& name) {
+  std::weak_ptr<Account>& known = known_[name];
+  if (std::shared_ptr<Account> account = known.lock()) return account;
+  std::shared_ptr<Account> account(new Account(name, max_in_flight_of_each_), [this](Account* last) {
+    known_.erase(last->name());
+    delete last;
+  });
+  known = account;
+  return account;
+}
+
 FdsInFlight::FdsInFlight(SharedFd connection, std::shared_ptr<Account> account)
     : connection_(std::move(connection)), account_(std::move(account)) {}
 

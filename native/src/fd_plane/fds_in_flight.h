@@ -10,6 +10,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "kernel/unique_fd.h"
@@ -37,6 +38,18 @@ class Account {
   size_t in_flight_ = 0;
   size_t abandoned_ = 0;
   std::unordered_set<FdsInFlight*> sessions_;  // those with something in flight
+};
+
+// By name, for as long as anybody is charged to them. Outlives them all.
+class Accounts {
+ public:
+  explicit Accounts(size_t max_in_flight_of_each) : max_in_flight_of_each_(max_in_flight_of_each) {}
+
+  std::shared_ptr<Account> of(const std::string& name);
+
+ private:
+  const size_t max_in_flight_of_each_;
+  std::unordered_map<std::string, std::weak_ptr<Account>> known_;
 };
 
 // Those of one session. It keeps the connection open, which is the only way to see them arrive.
