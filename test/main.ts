@@ -29,10 +29,10 @@ const SOAK_SECONDS = 60;
 
 const HELP = `usage: npm test [-- OPTIONS]
 
-Runs the unit, native and e2e tests on this machine, the native tests with sanitizers, each fuzz target for
-${FUZZ_SECONDS} seconds, clients upon clients for ${SOAK_SECONDS} seconds, a few figures of the bench against their limits, the package for arm64 under QEMU, then the kernel tests and the e2e tests in a VM with a stock Debian 13 kernel (QEMU, without
-KVM), and those of the service on a Debian 13 system with systemd. As root on Debian it gets clang, QEMU, the kernel and the
-system by itself.
+Runs the unit, native and e2e tests on this machine, the native tests with sanitizers, each fuzz target for ${FUZZ_SECONDS} seconds,
+clients upon clients for ${SOAK_SECONDS} seconds, a few figures of the bench against their limits, and the package for arm64 under QEMU; then the
+kernel tests and the e2e tests in a VM with a stock Debian 13 kernel (QEMU, without KVM), and those of the service on a Debian 13
+system with systemd. As root on Debian it gets clang, QEMU, the kernel and the system by itself.
 
   --no-vm          leave the VM out; its tests count as skipped
   --forbid-skips   a skipped test is a failure (also: DMABUFD_FORBID_SKIPS=1)
