@@ -217,7 +217,7 @@ export class ControlConnection {
         limits,
         what,
         graceMs: TIME_TO_ANSWER_MS,
-        // The stream itself rejects when this is closed: to listen for it costs as much as a step's message.
+        // The stream itself rejects when this is closed, so that no step has to listen for it.
         start: (resolve, reject) => this.#accesses.take(step, resolve, reject),
       }),
     );
