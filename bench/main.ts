@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** `npm run bench`: each figure as a ratio to its baseline, measured in the same run; a table and two plots. */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
@@ -70,18 +71,33 @@ async function measureAll(figures: readonly Figure[]): Promise<Result[]> {
   const results: Result[] = [];
   for (const [index, figure] of figures.entries()) {
     say(`${index + 1}/${figures.length} ${figure.name}`);
-    const result = await measure(figure, installation);
-    const verdict = judge(result);
-    say(`    ${formatRatio(verdict)}, to reach: ${formatGoal(verdict)}`);
-    results.push(result);
+    try {
+      const result = await measure(figure, installation);
+      const verdict = judge(result);
+      say(`    ${formatRatio(verdict)}, to reach: ${formatGoal(verdict)}`);
+      results.push(result);
+    } catch (error) {
+      // The others are worth what they took.
+      say(`    not measured: ${error instanceof Error ? error.message : String(error)}`);
+      process.exitCode = 1;
+    }
   }
   return results;
 }
 
 function report(verdicts: readonly Verdict[]): string {
   const [cpu] = cpus();
+  const { version }: { readonly version: string } = require('#manifest');
+  const what = `dmabufd ${version}${commit()}, ${new Date().toISOString().slice(0, 10)}`;
   const machine = `Node ${process.version}, Linux ${release()}, ${cpus().length} CPUs (${cpu?.model.trim() ?? 'unknown'})`;
-  return `${machine}\n\n${formatTable(verdicts)}`;
+  return `${what}; ${machine}\n\n${formatTable(verdicts)}`;
+}
+
+/** Empty outside of a checkout. */
+function commit(): string {
+  const command = ['-C', __dirname, 'describe', '--always', '--dirty', '--exclude', '*'];
+  const { status, stdout } = spawnSync('git', command, { encoding: 'utf8' });
+  return status === 0 ? ` at ${stdout.trim()}` : '';
 }
 
 function write(directory: string, results: readonly Result[], verdicts: readonly Verdict[]): void {

@@ -34,11 +34,12 @@ describe('the container images', () => {
         'producer',
         `${CLIENT} --user=1001 dmabufd-frames node producer.js cam`,
       );
+      // Who comes before there is anything to open is refused, and ends.
+      await producer.says('publishing');
       using viewer = new Container(
         'viewer',
         `${CLIENT} --user=2001 dmabufd-frames node consumer.js cam`,
       );
-      await producer.says('publishing');
       const recorder = tryShell(
         `podman run --rm ${CLIENT} --user=2002 dmabufd-frames node consumer.js cam 8`,
       );
