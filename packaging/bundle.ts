@@ -9,11 +9,11 @@ import { build } from 'esbuild';
 
 const SDK = 'client/index.js';
 /**
- * By their places below dist/, which they keep, and how they are executed: the daemon stays, so it has V8 care for memory, and glibc
- * have one heap for all threads instead of one for each.
+ * By their places below dist/, which they keep, and how they are executed: the daemon stays, so it has glibc have one heap for all
+ * threads instead of one for each.
  */
 const PROGRAMS = {
-  'server/main.js': '/usr/bin/env -S MALLOC_ARENA_MAX=1 node --optimize-for-size',
+  'server/main.js': '/usr/bin/env -S MALLOC_ARENA_MAX=1 node',
   'client/cli/main.js': '/usr/bin/env node',
 } as const;
 const ENTRIES = [...Object.keys(PROGRAMS), SDK];

@@ -12,6 +12,7 @@ import { readOwnNamespaces } from './peers/namespaces';
 import { checkPolicy } from './policy/check-policy';
 import { PolicyFileError } from './policy/problems';
 import { systemClock } from './runtime/clock';
+import { keepHeapSmall } from './runtime/memory';
 import { RuntimeDirectoryError } from './runtime/runtime-directory';
 import { exitOnDefects, onStopSignal } from './shutdown';
 import { StateDirectoryError } from './state/state-directory';
@@ -50,6 +51,7 @@ async function main(): Promise<void> {
     const daemon = await startDaemon(config, about, log);
     onStopSignal(log, flush, () => daemon.stop());
     daemon.announce();
+    keepHeapSmall();
   } catch (error) {
     await refuseToStart(error, { log, flush });
   }
