@@ -37,6 +37,7 @@ const inC = (cpus: Cpus): Figure => ({
   baseline: BARE,
   unit: 'µs',
   goal: { atMost: 1.15 },
+  ...(cpus === 'one' ? { limit: 2 } : {}),
   rounds: 9,
   prepare: (installation) =>
     besideBareServer(
@@ -52,6 +53,7 @@ const inFlight = (cpus: Cpus): Figure => ({
   baseline: BARE,
   unit: 'per second',
   goal: { atLeast: 1 },
+  ...(cpus === 'one' ? { limit: 0.6 } : {}),
   rounds: 9,
   prepare: (installation) =>
     besideBareServer(
@@ -68,6 +70,7 @@ const inTheSdk: Figure = {
   baseline: 'the bare C server, asked by the C client',
   unit: 'µs',
   goal: { atMost: 1.5 },
+  limit: 3,
   rounds: 9,
   prepare: (installation) =>
     besideBareServer(
@@ -84,6 +87,7 @@ const manyAtOnce: Figure = {
   baseline: 'one fd in each FETCH',
   unit: 'per second',
   goal: { atLeast: 10 },
+  limit: 6,
   rounds: 9,
   async prepare(installation) {
     const daemon = await Daemon.start(installation, 'one');
