@@ -169,6 +169,9 @@ function addDocuments(tree: Tree, bundled: readonly Bundled[]): void {
   for (const name of readdirSync(join(PROJECT, 'docs')).filter((file) => file.endsWith('.md'))) {
     tree.copy(`docs/${name}`, `usr/share/doc/dmabufd/${name}`);
   }
+  for (const plot of readdirSync(join(PROJECT, 'docs', 'performance'))) {
+    tree.copy(`docs/performance/${plot}`, `usr/share/doc/dmabufd/performance/${plot}`);
+  }
   // Of what went into the bundles, too: what is distributed says whose it is.
   const own = readFileSync(join(PROJECT, 'LICENSE'), 'utf8');
   const others = bundled.map(

@@ -14,7 +14,7 @@ function towardsGoal({ goal }: Verdict, ratio: number): number {
 
 /** One row for each figure: a dot for the median of the rounds, a line from the least to the most. */
 export function drawGoals(verdicts: readonly Verdict[]): string {
-  const [rowHeight, top, left, right] = [26, 34, 430, WIDTH - 170];
+  const [rowHeight, top, left, right] = [26, 34, 470, WIDTH - 150];
   const all = verdicts.flatMap((verdict) =>
     verdict.ratios.map((ratio) => towardsGoal(verdict, ratio)),
   );
