@@ -15,6 +15,7 @@ import {
   decodeRevoked,
   decodeWelcome,
   encodeDatagram,
+  ProtocolError,
   type Welcome,
 } from './fd-protocol';
 
@@ -216,6 +217,7 @@ export class FdConnection {
     } else if (datagram.opcode === Opcode.RESTARTED) {
       closeAll(fds);
       checkRestarted(datagram.payload);
+      if (this.#welcome === null) throw new ProtocolError('RESTARTED without a WELCOME before');
       this.#sendAgain();
       this.#onRestarted();
     } else if ((datagram.opcode & ANSWER) !== 0) {

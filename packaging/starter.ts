@@ -5,16 +5,21 @@
  *
  *     main.js --write-code-cache    makes the cache, of what `main.js --version` has needed
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire, wrap } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 
 const BUNDLE = join(__dirname, 'program.js');
 const CACHE = join(__dirname, 'program.cache');
-/** A bundle begins with a comment of its own digest, and a cache with the digest of its bundle: V8 compares no more than lengths. */
+/**
+ * A bundle begins with a comment of its own digest, and a cache with the digest of its bundle and then its own: V8 compares no more than
+ * lengths and versions, and crashes on what a loss of power has left of a file.
+ */
 const COMMENT = '//';
 const DIGEST_CHARACTERS = 64;
+const HEADER_CHARACTERS = 2 * DIGEST_CHARACTERS;
 
 function start(): void {
   // As esbuild writes it: ASCII. It takes half the memory of a text that might be more.
@@ -36,19 +41,25 @@ function start(): void {
 function readCache(digest: string): Buffer | null {
   try {
     const cache = readFileSync(CACHE);
-    const isOfBundle = cache.toString('latin1', 0, DIGEST_CHARACTERS) === digest;
-    return isOfBundle ? cache.subarray(DIGEST_CHARACTERS) : null;
+    const data = cache.subarray(HEADER_CHARACTERS);
+    const isWhole = cache.toString('latin1', 0, HEADER_CHARACTERS) === digest + digestOf(data);
+    return isWhole ? data : null;
   } catch {
     return null;
   }
 }
 
-/** Whole or not at all: somebody may be starting. */
+function digestOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Whole or not at all: somebody may be starting. For everybody to read, and its writer alone to write, whatever the umask says. */
 function writeCache(digest: string, script: Script): void {
   const partial = `${CACHE}.partial`;
-  const bytes = Buffer.concat([Buffer.from(digest, 'latin1'), script.createCachedData()]);
+  const data = script.createCachedData();
   try {
-    writeFileSync(partial, bytes);
+    writeFileSync(partial, Buffer.concat([Buffer.from(digest + digestOf(data), 'latin1'), data]));
+    chmodSync(partial, 0o644);
     renameSync(partial, CACHE);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

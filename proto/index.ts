@@ -42,6 +42,11 @@ export function loadServices(): Contract['dmabufd']['v1'] {
 
 /** All of the contract with its messages, as server reflection tells it. */
 export function loadDefinition(): PackageDefinition {
-  const loader: typeof import('@grpc/proto-loader') = require('@grpc/proto-loader');
-  return loader.fromJSON(contract, OPTIONS);
+  if (loadedDefinition === null) {
+    const loader: typeof import('@grpc/proto-loader') = require('@grpc/proto-loader');
+    loadedDefinition = loader.fromJSON(contract, OPTIONS);
+  }
+  return loadedDefinition;
 }
+
+let loadedDefinition: PackageDefinition | null = null;

@@ -35,6 +35,8 @@ interface Answer {
 }
 
 export class FdSessions {
+  private isOver = false;
+
   constructor(
     private readonly addon: KernelCalls,
     private readonly plane: ServingPlane,
@@ -60,6 +62,7 @@ export class FdSessions {
 
   /** Books what the plane had done when it was closed. */
   bookLast(bookings: readonly FdPlaneBooking[]): void {
+    this.isOver = true;
     for (const booking of bookings) this.handle(booking);
   }
 
@@ -100,12 +103,13 @@ export class FdSessions {
     try {
       const peer = this.identify(credentials);
       this.broker.openSession(session, peer);
-      const token = this.tokens.issue(session, peer);
       this.keep(session);
       this.onceKept(
         () => {
           const hasEnded = this.broker.peerOf(session) === undefined;
-          if (hasEnded) return;
+          if (hasEnded || this.isOver) return;
+          // Not before: what a later process of the daemon finds a token of has been welcomed.
+          const token = this.tokens.issue(session, peer);
           this.plane.admit(session, token, this.broker.callers.accountOf(peer));
           this.log.info({ session, peer }, 'session opened');
         },

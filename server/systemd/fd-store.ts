@@ -6,14 +6,21 @@
  * any more is not told at all, so that however fast clients come and go, what is yet to be told is never more than they hold.
  */
 import type { Fd } from '../../native';
+import type { Clock } from '../domain/ports';
 import type { Log } from '../log';
+import { systemClock } from '../runtime/clock';
 import type { ServiceManager } from './service-manager';
 
 /** After the service manager has not listened: what is to be told is told again. */
 const PAUSE_MS = 1_000;
 
+/** How long anybody waits for a service manager that hangs: it may take longer until that is known for each thing that it is told. */
+const PATIENCE_MS = 5_000;
+
 /** What is yet to be told of a name. */
 interface Untold {
+  /** Counts up in the order in which they are told. */
+  readonly number: number;
   /** Null: it is to be removed. */
   readonly fd: Fd | null;
   readonly onTold: (() => void)[];
@@ -25,13 +32,16 @@ export class FdStore {
   /** First come first told. */
   private readonly untold = new Map<string, Untold>();
   private telling: string | null = null;
-  private waiters: { readonly left: Set<string>; readonly resolve: () => void }[] = [];
+  private lastNumber = 0;
+  /** Each for all that has been told up to a number; ascending. */
+  private readonly waiters: { readonly upTo: number; readonly resolve: () => void }[] = [];
 
   constructor(
     private readonly manager: Pick<ServiceManager, 'storeFd' | 'removeFd'>,
     /** FileDescriptorStoreMax= of the unit; 0 if there is no store. */
     readonly capacity: number,
     private readonly log: Log,
+    private readonly clock: Clock = systemClock,
   ) {}
 
   /** There is one of this name from before. */
@@ -47,7 +57,7 @@ export class FdStore {
       return false;
     }
     try {
-      this.untold.set(name, { fd: fd.duplicate(), onTold: [] });
+      this.enter(name, fd.duplicate(), []);
     } catch (err) {
       this.log.error({ fdName: name, err }, 'a restart would lose this');
       return false;
@@ -64,13 +74,13 @@ export class FdStore {
     if (untold !== undefined && this.telling !== name) {
       this.untold.delete(name);
       untold.fd?.close();
-      this.told(name);
+      this.wakeWaiters();
       return Promise.resolve();
     }
     return new Promise((resolve) => {
       // Behind the one that is being told.
       this.untold.delete(name);
-      this.untold.set(name, { fd: null, onTold: [resolve] });
+      this.enter(name, null, [resolve]);
       this.tellNext();
     });
   }
@@ -81,8 +91,26 @@ export class FdStore {
    */
   get pending(): Promise<void> | null {
     if (this.untold.size === 0) return null;
-    const left = new Set(this.untold.keys());
-    return new Promise((resolve) => this.waiters.push({ left, resolve }));
+    return new Promise((resolve) => {
+      const waiter = {
+        upTo: this.lastNumber,
+        resolve: () => {
+          cancel();
+          resolve();
+        },
+      };
+      const cancel = this.clock.after(PATIENCE_MS, () => {
+        // Found at once: it is the first, as all have the same patience.
+        this.waiters.splice(this.waiters.indexOf(waiter), 1);
+        resolve();
+      });
+      this.waiters.push(waiter);
+    });
+  }
+
+  private enter(name: string, fd: Fd | null, onTold: (() => void)[]): void {
+    this.lastNumber += 1;
+    this.untold.set(name, { number: this.lastNumber, fd, onTold });
   }
 
   private tellNext(): void {
@@ -109,19 +137,19 @@ export class FdStore {
     if (isHeard || !isCurrent) {
       fd?.close();
       for (const resolve of untold.onTold) resolve();
-      if (isCurrent) this.told(name);
+      if (isCurrent) this.wakeWaiters();
     }
     this.telling = null;
     this.tellNext();
   }
 
-  private told(name: string): void {
-    this.waiters = this.waiters.filter(({ left, resolve }) => {
-      left.delete(name);
-      if (left.size > 0) return true;
-      resolve();
-      return false;
-    });
+  /** Those for whom nothing is left: what is told first has the least number. */
+  private wakeWaiters(): void {
+    const [first] = this.untold.values();
+    const told = (first?.number ?? Number.POSITIVE_INFINITY) - 1;
+    while (this.waiters[0] !== undefined && this.waiters[0].upTo <= told) {
+      this.waiters.shift()?.resolve();
+    }
   }
 
   private giveUpWaiting(): void {

@@ -71,9 +71,26 @@ describe('the starter of a packaged program', () => {
 
   test('starts it all the same with a cache that V8 does not take', () => {
     run('--write-code-cache');
-    const bytes = readFileSync(cache);
-    writeFileSync(cache, bytes.subarray(0, bytes.length / 2));
-    expect(run('--version')).toEqual(said('true'));
+    const withOtherFlags = spawnSync(
+      process.execPath,
+      ['--max-semi-space-size=1', '--require', witness, join(directory, 'main.js'), '--version'],
+      { encoding: 'utf8' },
+    );
+    expect(withOtherFlags).toMatchObject(said('true'));
+  });
+
+  test.each([
+    [
+      'a page of it is zeros, as after a loss of power',
+      (bytes: Buffer) => bytes.fill(0, 8192, 12_288),
+    ],
+    ['a byte of it is another', (bytes: Buffer) => bytes.fill(1, 100_000, 100_001)],
+    ['it is short', (bytes: Buffer) => bytes.subarray(0, bytes.length / 2)],
+    ['it is empty', () => Buffer.alloc(0)],
+  ])('does not offer V8 a cache that is not whole: %s', (_how, damage) => {
+    run('--write-code-cache');
+    writeFileSync(cache, damage(readFileSync(cache)));
+    expect(run('--version')).toEqual(said('undefined'));
   });
 
   test('does not offer V8 the cache of another bundle, of which it would only compare the length', () => {

@@ -2,6 +2,7 @@ import type { Fd } from '../../../../native';
 import { openLog } from '../../../../server/log';
 import { FdStore } from '../../../../server/systemd/fd-store';
 import { ServiceManager } from '../../../../server/systemd/service-manager';
+import { FakeClock } from '../domain/fakes';
 import { fakeFd } from '../fake-fd';
 
 const { log } = openLog('silent');
@@ -40,7 +41,8 @@ class FakeQueue {
 function setUp(address: string | null = '/run/notify') {
   const queue = new FakeQueue();
   const manager = new ServiceManager(queue.addon, address, log);
-  return { queue, manager, store: new FdStore(manager, 2, log) };
+  const clock = new FakeClock();
+  return { queue, manager, clock, store: new FdStore(manager, 2, log, clock) };
 }
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
@@ -119,6 +121,41 @@ describe('the fd store', () => {
     } finally {
       jest.useRealTimers();
     }
+  });
+
+  test('is waited for by nobody for longer than five seconds, whatever it hangs on', async () => {
+    const { queue, manager, clock, store } = setUp();
+    queue.isDeaf = true;
+    // Signs of life are before it in the queue, each of which is given up later.
+    for (let i = 0; i < 10; i += 1) manager.status(`status ${i}`);
+    store.put('session-1', fakeFd());
+    const told = jest.fn();
+    void store.pending?.then(told);
+    clock.advance(4_999);
+    await settle();
+    expect(told).not.toHaveBeenCalled();
+    clock.advance(1);
+    await settle();
+    expect(told).toHaveBeenCalledTimes(1);
+  });
+
+  test('is waited for up to what there was to tell then, and not for what came after', async () => {
+    const { queue, store } = setUp();
+    queue.isDeaf = true;
+    store.put('session-1', fakeFd());
+    const first = jest.fn();
+    void store.pending?.then(first);
+    store.put('session-2', fakeFd());
+    const both = jest.fn();
+    void store.pending?.then(both);
+    await settle();
+    queue.listen();
+    queue.isDeaf = true;
+    await settle();
+    expect([first.mock.calls.length, both.mock.calls.length]).toEqual([1, 0]);
+    queue.listen();
+    await settle();
+    expect(both).toHaveBeenCalledTimes(1);
   });
 
   test('is asked to remove something until it hears it: its memory is there until then', async () => {
