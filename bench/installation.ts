@@ -79,7 +79,13 @@ export class Installation {
     const source = join(PROJECT, 'bench', 'baselines', `${name}.c`);
     const flags = ['-std=c11', '-O2', '-Wall', '-Wextra', '-Werror'];
     const program = join(this.place, name);
-    await run(process.env.CC ?? 'cc', [...flags, '-o', program, source, ...LIBRARIES[name]]);
+    const compiler = process.env.CC ?? 'cc';
+    try {
+      await run(compiler, [...flags, '-o', program, source, ...LIBRARIES[name]]);
+    } catch (cause) {
+      const remedy = 'a C compiler is needed, cc or $CC (apt install gcc)';
+      throw new Error(`${compiler} ${name}.c: ${String(cause)}; ${remedy}`, { cause });
+    }
     return program;
   }
 }
@@ -91,7 +97,7 @@ function mostFds(): number {
   return hard === 'unlimited' ? 65_536 : Math.min(Number(hard), 65_536);
 }
 
-/** The most buffers that a figure has, as far as the fds of this machine allow: one costs the daemon up to three. */
+/** The most buffers that a figure has, as far as the fds of this machine allow: the daemon plans three for each, and has sessions, too. */
 export const MOST_BUFFERS = Math.min(10_000, Math.floor(mostFds() / 5000) * 1000);
 
 interface Options {
@@ -144,13 +150,13 @@ export class Daemon implements AsyncDisposable {
   }
 }
 
-/** The C client asks a server for `fds` at a time, with so many requests before the first is answered. */
+/** The C client asks a server for `fds` at a time, with so many requests before the first is answered, and pauses before each. */
 export async function fetches(
   installation: Installation,
   cpus: Cpus,
   socket: string,
-  { fds = 1, inFlight = 1, requests = 20_000 } = {},
+  { fds = 1, inFlight = 1, requests = 20_000, pauseUs = 0 } = {},
 ): Promise<Timings> {
-  const numbers = [fds, inFlight, requests].map(String);
+  const numbers = [fds, inFlight, requests, pauseUs].map(String);
   return measured(cpus, await installation.program('fd-client'), socket, ...numbers);
 }

@@ -32,6 +32,8 @@ export class TemporaryDirectory implements Disposable {
 /** One that serves, from when it says that it is ready until it is disposed of. */
 export class Server implements AsyncDisposable {
   readonly #process: ChildProcessByStdio<null, Readable, Readable>;
+  /** Also of one that is killed before anybody waits for it. */
+  readonly #ended: Promise<unknown>;
   /** The last of it. All that a server says in its life, read again with every line of it, would be most of what is measured. */
   #said = '';
 
@@ -40,6 +42,7 @@ export class Server implements AsyncDisposable {
       env: { ...ENVIRONMENT, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    this.#ended = once(this.#process, 'close').catch(() => {});
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream.on('data', (chunk: Buffer) => {
         this.#said = (this.#said + chunk.toString()).slice(-MOST_SAID);
@@ -87,7 +90,10 @@ export class Server implements AsyncDisposable {
   #says<Found>(find: (said: string) => Found | undefined, what: string): Promise<Found> {
     const { stdout, stderr } = this.#process;
     return new Promise((resolve, reject) => {
-      const fail = (why: string) => reject(new Error(`${why}: ${this.#said}`));
+      const fail = (why: string) => {
+        clearTimeout(timer);
+        reject(new Error(`${why}: ${this.#said}`));
+      };
       const timer = setTimeout(() => fail(`no ${what} within ${START_MS} ms`), START_MS);
       const look = () => {
         const found = find(this.#said);
@@ -103,10 +109,8 @@ export class Server implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process.exitCode !== null) return;
-    const ended = once(this.#process, 'close');
     this.#process.kill('SIGTERM');
-    await ended;
+    await this.#ended;
   }
 }
 

@@ -2,7 +2,7 @@
  * `npm run deb`: builds dmabufd_VERSION_ARCH.deb from what `npm ci` has built. It needs Debian's nodejs at run time, and holds what
  * runs: no compiler, no sources, no development dependencies.
  *
- *     /usr/lib/dmabufd                 the program as npm lays it out, its modules and its addon
+ *     /usr/lib/dmabufd                 the programs, each in one file with all of its modules, and the addon
  *     /usr/bin                         dmabufd, dmabufctl
  *     /usr/share/nodejs/dmabufd        where Debian's node finds the SDK: require('dmabufd')
  *     /usr/include/dmabufd_fd.h        fd.sock, for clients in C
@@ -51,7 +51,7 @@ const HELP = `usage: npm run deb [-- --out DIRECTORY] [--arch amd64|arm64]
 
 Builds dmabufd_VERSION_ARCH.deb in DIRECTORY (default: the current one) of what npm ci has built, for this machine's
 architecture or, cross-compiled, for the other one: then with Debian's g++-aarch64-linux-gnu, or g++-x86-64-linux-gnu. Needs
-dpkg-deb, strip and npm.
+dpkg-deb, strip and md5sum.
 `;
 
 interface Manifest {
@@ -91,7 +91,7 @@ function run(program: string, args: readonly string[], cwd = PROJECT, env = proc
   });
 }
 
-/** Files below a directory, deepest directories last. */
+/** Files below a directory. */
 function filesBelow(directory: string): string[] {
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
     const path = join(directory, entry.name);

@@ -2,9 +2,10 @@
 /*
  * Fetches fds over and over, from dmabufd or from fd-server.c, and tells how long it took.
  *
- *     fd-client SOCKET FDS IN_FLIGHT REQUESTS
+ *     fd-client SOCKET FDS IN_FLIGHT REQUESTS PAUSE_US
  *
- * FDS in each request, of as many buffers of its own; IN_FLIGHT requests before the first is answered. Writes to stdout the nanoseconds
+ * FDS in each request, of as many buffers of its own; IN_FLIGHT requests before the first is answered; PAUSE_US between an answer and the
+ * next request, so that what is slow for a part of the time is met for that part of the requests, and not once. Writes to stdout the nanoseconds
  * that all took as one uint64_t, then those of each request from sendmsg(2) to the answer as uint32_t.
  */
 #define _GNU_SOURCE
@@ -50,12 +51,13 @@ static uint64_t adopted(int server) {
 
 struct run {
   int server;
-  unsigned fds, in_flight;
+  unsigned fds, in_flight, pause_us;
   struct datagram request;
   uint64_t sent_at[MAX_IN_FLIGHT];
 };
 
 static void ask(struct run* run, uint32_t serial) {
+  if (run->pause_us) usleep(run->pause_us);
   run->request.header.serial = serial;
   run->sent_at[serial % run->in_flight] = now();
   transmit(run->server, &run->request);
@@ -81,11 +83,12 @@ static uint64_t measure(struct run* run, uint32_t requests, uint32_t* each) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 5) return 2;
+  if (argc != 6) return 2;
   static struct run run;
   run.fds = (unsigned)atoi(argv[2]);
   run.in_flight = (unsigned)atoi(argv[3]);
   uint32_t requests = (uint32_t)atoi(argv[4]);
+  run.pause_us = (unsigned)atoi(argv[5]);
   if (run.fds < 1 || run.fds > MAX_FDS || run.in_flight < 1 || run.in_flight > MAX_IN_FLIGHT) return 2;
   uint32_t* each = calloc(requests + WARM_UP, sizeof *each);
   if (!each) die("calloc");

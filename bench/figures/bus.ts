@@ -27,6 +27,9 @@ const BUSES = {
 
 async function besideBus(installation: Installation, name: keyof typeof BUSES): Promise<Contest> {
   await findOrInstallPrograms();
+  for (const program of ['fd-client', 'bus-host', 'bus-server', 'bus-client'] as const) {
+    await installation.program(program);
+  }
   const file = join(installation.place, 'bus.conf');
   writeFileSync(file, CONFIGURATION);
   const socket = join(installation.place, `${name}-${process.hrtime.bigint()}`);

@@ -34,7 +34,7 @@ const sizeQuery: Figure = {
   baseline: ECHO,
   unit: 'µs',
   goal: { atMost: 1.15 },
-  limit: 3.5,
+  limit: 3.2,
   rounds: 9,
   prepare: (installation) =>
     besideEcho(
@@ -51,7 +51,7 @@ const access: Figure = {
   baseline: ECHO,
   unit: 'µs',
   goal: { atMost: 0.3 },
-  limit: 1.5,
+  limit: 1.1,
   rounds: 9,
   prepare: (installation) =>
     besideEcho(

@@ -17,7 +17,7 @@ export function residentKib(pid: number): number {
 
 const mebibytes = (pid: number): Outcome => ({ value: residentKib(pid) / 1024 });
 
-/** From its execve(2) to when it says that it is ready. */
+/** From when it is asked for (fork(2), taskset and what the daemon's first line names included) to when it says that it is ready. */
 async function start(begin: () => Promise<AsyncDisposable>): Promise<Outcome> {
   const at = performance.now();
   const server = await begin();
@@ -31,6 +31,7 @@ const startUp: Figure = {
   baseline: AN_EMPTY_SCRIPT,
   unit: 'ms',
   goal: { atMost: 2 },
+  limit: 4.5,
   rounds: 21,
   prepare: async (installation) => ({
     ours: () => start(() => Daemon.start(installation, 'one')),
@@ -52,12 +53,14 @@ async function memory<Process extends AsyncDisposable & { readonly pid: number }
 const resident = (
   what: string,
   atMost: number,
+  limit: number,
   act?: (daemon: Daemon) => Promise<void>,
 ): Figure => ({
   name: `Resident memory of the daemon, ${what}`,
   baseline: AN_EMPTY_SCRIPT,
   unit: 'MiB',
   goal: { atMost },
+  limit,
   rounds: 5,
   prepare: async (installation) => ({
     ours: () => memory(() => Daemon.start(installation, 'one'), act),
@@ -77,6 +80,7 @@ async function manyCalls({ directory }: Daemon): Promise<void> {
  * memory and not the daemon's.
  */
 async function perBuffer(installation: Installation): Promise<Outcome> {
+  if (MOST_BUFFERS < 1000) throw new Error('RLIMIT_NOFILE is too low: it takes 5,000 fds at least');
   const options = { hasMostFds: true, preload: REPORTER };
   await using daemon = await Daemon.start(installation, 'one', options);
   await using broker = await connect({ runtimeDirectory: daemon.directory });
@@ -108,7 +112,7 @@ const memoryPerBuffer: Figure = {
 
 export const FOOTPRINT_FIGURES: readonly Figure[] = [
   startUp,
-  resident('idle', 1.3),
-  resident(`after ${CALLS} unary calls`, 1.9, manyCalls),
+  resident('idle', 1.3, 1.6),
+  resident(`after ${CALLS} unary calls`, 1.9, 2.5, manyCalls),
   memoryPerBuffer,
 ];

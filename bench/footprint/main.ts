@@ -20,6 +20,12 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
+  await tell();
+  // Sessions that are still open would keep this process alive.
+  process.exit(0);
+}
+
+async function tell(): Promise<void> {
   using directory = new TemporaryDirectory();
   const installation = await Installation.make(directory);
   const sizes = [...sizesOnDisk(installation.root)];
@@ -38,8 +44,6 @@ async function main(): Promise<void> {
   const times = await phases(installation);
   const start = PHASES.map((phase, i) => [phase, formatNumber(times[i] ?? Number.NaN)]);
   process.stdout.write(formatRows(['at the start', 'ms'], start));
-  // Sessions that are still open would keep this process alive.
-  process.exit(0);
 }
 
 main().catch((error: unknown) => {

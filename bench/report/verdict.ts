@@ -29,6 +29,7 @@ export function judge({ figure, ours, theirs }: Result): Verdict {
     return other === undefined ? value : value / other;
   });
   const ratio = median(ratios);
+  if (!Number.isFinite(ratio)) throw new Error(`${name}: ${ratio} is no measurement`);
   const isReached = 'atMost' in goal ? ratio <= goal.atMost : ratio >= goal.atLeast;
   const isWithinLimit = limit === undefined || ('atMost' in goal ? ratio <= limit : ratio >= limit);
   const values = (outcomes: typeof ours) => outcomes.map(({ value }) => value);

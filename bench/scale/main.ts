@@ -10,7 +10,7 @@ import { Installation, MOST_BUFFERS } from '../installation';
 import { TemporaryDirectory } from '../processes';
 import { DIMENSIONS } from './dimensions';
 import { grow } from './growth';
-import { restore } from './restore';
+import { RESTORED, restore } from './restore';
 import { drawSteps, formatSteps, type Table } from './table';
 
 const HELP = `usage: npm run scale [-- OPTIONS]
@@ -18,25 +18,30 @@ const HELP = `usage: npm run scale [-- OPTIONS]
 Gives one daemon ${MOST_BUFFERS.toLocaleString('en')} buffers (10,000 where RLIMIT_NOFILE allows), then another one 500 sessions, 1,000 published names, 1,000 accesses that wait, and measures its memory and
 what everybody else waits for, at each step; then has one restarted with as many buffers to restore. Some ten minutes.
 
-  --only TEXT   what has it in its name: ${DIMENSIONS.map(({ name }) => name).join(', ')}, restore
+  --only TEXT   what has it in its name: ${[...DIMENSIONS.map(({ name }) => name), RESTORED].join(', ')}
   --out DIR     also write scale.md, and a plot for each
   --help        this text
 `;
 
 const say = (message: string) => process.stderr.write(`${message}\n`);
 
+const MEASUREMENTS = [
+  ...DIMENSIONS.map((dimension) => ({
+    name: dimension.name,
+    take: (installation: Installation) => grow(installation, dimension, say),
+  })),
+  { name: RESTORED, take: (installation: Installation) => restore(installation, say) },
+];
+
 async function measure(only: string): Promise<Table[]> {
+  const wanted = MEASUREMENTS.filter(({ name }) => name.includes(only.toLowerCase()));
+  if (wanted.length === 0) throw new Error(`--only ${only}: nothing has that in its name`);
+  if (MOST_BUFFERS < 1000) throw new Error('RLIMIT_NOFILE is too low: it takes 5,000 fds at least');
   using directory = new TemporaryDirectory();
   const installation = await Installation.make(directory);
-  const wanted = DIMENSIONS.filter(({ name }) => name.includes(only));
-  const measurements = [
-    ...wanted.map((dimension) => () => grow(installation, dimension, say)),
-    ...('restore'.includes(only) ? [() => restore(installation, say)] : []),
-  ];
-  if (measurements.length === 0) throw new Error(`--only ${only}: nothing has that in its name`);
   const tables: Table[] = [];
-  for (const take of measurements) {
-    const table = await take();
+  for (const { take } of wanted) {
+    const table = await take(installation);
     say(table.of);
     tables.push(table);
   }
@@ -55,10 +60,11 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
+  // Before all that it takes to have something to write.
+  if (values.out !== undefined) mkdirSync(values.out, { recursive: true });
   const tables = await measure(values.only);
   const report = tables.map(formatSteps).join('\n');
   if (values.out !== undefined) {
-    mkdirSync(values.out, { recursive: true });
     writeFileSync(join(values.out, 'scale.md'), report);
     for (const table of tables) {
       writeFileSync(
@@ -73,6 +79,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  say(error instanceof Error ? error.message : String(error));
   process.exit(1);
 });

@@ -5,6 +5,8 @@ import { residentKib } from '../figures/footprint';
 import { type Installation, MOST_BUFFERS } from '../installation';
 import type { Table } from './table';
 
+/** What there is more and more of. */
+export const RESTORED = 'buffers to restore';
 const COUNTS = [0, 0.1, 0.25, 0.5, 1].map((part) => part * MOST_BUFFERS);
 const COLUMNS = ['ready after, ms', 'resident, MiB'] as const;
 /** How many sessions there may be: fewer than by default, for the fds are for buffers. */
@@ -18,9 +20,9 @@ export async function restore(
   const steps: Table['steps'][number][] = [];
   for (const count of COUNTS) {
     steps.push({ count, values: await restartWith(installation, count) });
-    say(`    ${count} buffers to restore`);
+    say(`    ${count} ${RESTORED}`);
   }
-  return { of: 'buffers to restore', columns: COLUMNS, steps };
+  return { of: RESTORED, columns: COLUMNS, steps };
 }
 
 /** The best of a few. */

@@ -3,8 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 
 /**
  * V8 looks at both when it has collected, so that it does no harm to set them late; set on node's command line they cost a third of
- * the start, since V8 takes no code cache, node's own neither, that was made with other flags. --optimize-for-size would save as much
- * again, at the price of two fifths more CPU time for each call.
+ * the start, since V8 takes no code cache, node's own neither, that was made with other flags. --optimize-for-size would save
+ * some MiB more, at the price of two fifths more CPU time for each call.
  */
 const FLAGS = [
   // What is new has the room that it has at the start, 1 MiB, and not sixteen times that in the end.
