@@ -34,7 +34,7 @@ RequestReader::Stop RequestReader::read(Session& session, const Serve& serve) {
         return Stop::kAtFds;
       default:
         // Where a second one waited there may be more.
-        if (++singly > 1 && session.pace() == Pace::kSingly) session.set_pace(Pace::kAhead);
+        if (++singly > 1 && looks_ahead_ && session.pace() == Pace::kSingly) session.set_pace(Pace::kAhead);
         share--;
     }
   }

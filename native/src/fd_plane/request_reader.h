@@ -32,6 +32,7 @@ class RequestReader {
   Peeked read_one(Session& session, const Serve& serve);
   size_t read_several(Session& session, size_t most, const Serve& serve);
 
+  const bool looks_ahead_ = LookAhead::is_supported();
   LookAhead ahead_;
   uint8_t buffer_[DMABUFD_FD_MAX_DATAGRAM]{};
 };

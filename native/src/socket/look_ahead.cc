@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernel/system_error.h"
+#include "kernel/unique_fd.h"
 
 namespace dmabufd {
 namespace {
@@ -63,6 +64,17 @@ void LookAhead::take(int socket, size_t count) {
   }
 }
 
-void look_from_the_first(int socket) { set_peek_offset(socket, kNoOffset); }
+bool LookAhead::is_supported() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return false;
+  const UniqueFd one(ends[0]);
+  const UniqueFd other(ends[1]);
+  return ::setsockopt(one.get(), SOL_SOCKET, SO_PEEK_OFF, &kNoOffset, sizeof(kNoOffset)) == 0;
+}
+
+// It fails only where there are no offsets, and so none has been left.
+void look_from_the_first(int socket) noexcept {
+  (void)::setsockopt(socket, SOL_SOCKET, SO_PEEK_OFF, &kNoOffset, sizeof(kNoOffset));
+}
 
 }  // namespace dmabufd

@@ -23,6 +23,9 @@ class LookAhead {
  public:
   static constexpr size_t kMostBytes = 128;
 
+  // Whether the system has SO_PEEK_OFF. Linux has; what runs programs of another architecture, or in the place of a kernel, may not.
+  static bool is_supported();
+
   LookAhead();
   LookAhead(const LookAhead&) = delete;
   LookAhead(LookAhead&&) = delete;
@@ -54,6 +57,6 @@ class LookAhead {
 };
 
 // Makes the next look at what waits begin with the first datagram, whoever looked at others before.
-void look_from_the_first(int socket);
+void look_from_the_first(int socket) noexcept;
 
 }  // namespace dmabufd
