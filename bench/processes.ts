@@ -42,6 +42,7 @@ export class Server implements AsyncDisposable {
       env: { ...ENVIRONMENT, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    // What cannot be started at all is told by whoever waits for what it says.
     this.#ended = once(this.#process, 'close').catch(() => {});
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream.on('data', (chunk: Buffer) => {

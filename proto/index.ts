@@ -40,7 +40,9 @@ export function loadServices(): Contract['dmabufd']['v1'] {
   return loaded.dmabufd.v1;
 }
 
-/** All of the contract with its messages, as server reflection tells it. */
+let loadedDefinition: PackageDefinition | null = null;
+
+/** All of the contract with its messages, as server reflection tells it. Made once. */
 export function loadDefinition(): PackageDefinition {
   if (loadedDefinition === null) {
     const loader: typeof import('@grpc/proto-loader') = require('@grpc/proto-loader');
@@ -48,5 +50,3 @@ export function loadDefinition(): PackageDefinition {
   }
   return loadedDefinition;
 }
-
-let loadedDefinition: PackageDefinition | null = null;

@@ -1,6 +1,6 @@
 /**
  * The services of a contract, to be offered and called before there is anything that reads and writes their messages. That takes
- * longer to make than all else of the daemon's start together, and is made for the first message of any of them.
+ * tens of milliseconds to make, and is made for the first message of any of them.
  */
 import type { fromJSON, MethodDefinition, PackageDefinition } from '@grpc/proto-loader';
 
@@ -13,19 +13,15 @@ interface Outline {
   readonly responseStream?: boolean;
 }
 
-/** `load` makes the whole, once for all. */
+/** `load` answers the whole, which it makes when it is first asked. */
 export function lazyDefinition(
   contract: Namespace,
   load: () => PackageDefinition,
 ): PackageDefinition {
-  let loaded: PackageDefinition | null = null;
   const definition: PackageDefinition = {};
   for (const [service, outlines] of servicesOf(contract)) {
     const methods = Object.entries(outlines).map(([name, outline]) => {
-      const whole = () => {
-        loaded ??= load();
-        return methodOf(loaded, service, name);
-      };
+      const whole = () => methodOf(load(), service, name);
       return [name, new LazyMethod(`/${service}/${name}`, outline, whole)] as const;
     });
     definition[service] = Object.fromEntries(methods);

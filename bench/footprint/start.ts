@@ -19,7 +19,9 @@ export async function phases(installation: Installation): Promise<number[]> {
   for (let i = 0; i < STARTS; i += 1) {
     const preload = join(__dirname, '..', 'programs', 'tell-start.js');
     await using daemon = await Daemon.start(installation, 'one', { preload });
-    starts.push(phasesIn(daemon.log));
+    const start = phasesIn(daemon.log);
+    if (start.some(Number.isNaN)) throw new Error(`a phase is not in the log: ${daemon.log}`);
+    starts.push(start);
   }
   return PHASES.map((_, phase) => median(starts.map((start) => start[phase] ?? Number.NaN)));
 }

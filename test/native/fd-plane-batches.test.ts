@@ -1,16 +1,11 @@
 import addon, { type Fd } from '../../native';
+import { ANSWER, Opcode } from '../../proto/fd-numbers';
 import { LazyClient } from './lazy-client';
 import { expectNoFdLeak } from './open-fds';
 import { leased, Plane, TOKEN } from './plane';
 import { bufferIds, datagram, parse, TestClient, until } from './sockets';
 
-const WELCOME = 1;
-const GOODBYE = 2;
-const FETCH = 3;
-const ADOPT = 4;
-const RELEASE = 5;
-const EXPORT_FENCE = 6;
-const ANSWER = 0x8000;
+const { WELCOME, GOODBYE, FETCH, ADOPT, RELEASE, EXPORT_FENCE } = Opcode;
 const OK = 0;
 const NOT_FOUND = 5;
 const RESOURCE_EXHAUSTED = 8;

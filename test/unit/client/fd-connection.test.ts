@@ -102,6 +102,17 @@ describe('a connection to fd.sock', () => {
     expect(daemon.closed).toBe(true);
   });
 
+  test('is lost if the daemon was started again before it had welcomed anybody', async () => {
+    const daemon = new FakeDaemon();
+    const opening = FdConnection.open(daemon.connect, '/run/fd.sock', limits());
+    daemon.tell(Opcode.RESTARTED, 0, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0));
+    await expect(opening).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('RESTARTED without a WELCOME'),
+    });
+    expect(daemon.closed).toBe(true);
+  });
+
   test('matches answers that come in another order', async () => {
     const { daemon, connection } = await connected();
     const first = connection.request(FETCH, limits());
