@@ -117,7 +117,8 @@ export class Daemon implements AsyncDisposable {
   static async start(installation: Installation, cpus: Cpus, options: Options = {}) {
     const directory = join(installation.place, `run-${process.hrtime.bigint()}`);
     const { preload, hasMostFds = false } = options;
-    const loads = preload === undefined ? {} : { NODE_OPTIONS: `--require ${preload}` };
+    const loads =
+      preload === undefined ? {} : { NODE_OPTIONS: `--require ${JSON.stringify(preload)}` };
     const server = await Server.startIn(
       { ...INSTALLED, ...loads },
       cpus,
