@@ -135,6 +135,7 @@ const besideBlockedLoop: Figure = {
   baseline: 'the same with an event loop that is not blocked',
   unit: 'µs',
   goal: { atMost: 5 },
+  limit: 20,
   rounds: 9,
   async prepare(installation) {
     const blocker = join(__dirname, '..', 'programs', 'block-the-loop.js');
