@@ -34,6 +34,7 @@ export function drawGoals(verdicts: readonly Verdict[]): string {
     ];
   });
   return drawing(
+    'Each figure beside what is to be reached',
     WIDTH,
     height,
     text(x(1), top - 14, 'to reach', 'middle'),
@@ -58,6 +59,7 @@ export function drawDistributions(curves: readonly Curve[]): string {
   const y = (part: number) => bottom - (bottom - top) * part;
   const parts = Array.from({ length: 400 }, (_, i) => (i / 399) * 0.999);
   return drawing(
+    'How long a client waits for an fd',
     WIDTH,
     height,
     ...[0, 0.5, 0.9, 1].flatMap((part) => [
@@ -131,5 +133,6 @@ export function drawSeries(over: string, all: readonly Series[]): string {
       ),
     ];
   });
-  return drawing(WIDTH, Math.ceil(all.length / 3) * high, ...plots);
+  const height = Math.ceil(all.length / 3) * high;
+  return drawing(`What more and more ${over} cost`, WIDTH, height, ...plots);
 }

@@ -29,14 +29,21 @@ export function line(
   return element('line', { x1, y1, x2, y2, stroke: INK, ...more });
 }
 
-export function drawing(width: number, height: number, ...children: string[]): string {
+/** The title is what a screen reader says of it. */
+export function drawing(
+  title: string,
+  width: number,
+  height: number,
+  ...children: string[]
+): string {
   const attributes = {
     xmlns: 'http://www.w3.org/2000/svg',
     viewBox: `0 0 ${width} ${height}`,
     'font-family': 'system-ui, sans-serif',
     'font-size': 12,
   };
-  return `${element('svg', attributes, ...children.map((child) => `\n${child}`))}\n`;
+  const all = [element('title', {}, escaped(title)), ...children];
+  return `${element('svg', attributes, ...all.map((child) => `\n${child}`))}\n`;
 }
 
 const escaped = (value: string | number) =>
