@@ -100,7 +100,7 @@ function filesBelow(directory: string): string[] {
 }
 
 async function addProgram(tree: Tree, architecture: Architecture): Promise<readonly Bundled[]> {
-  const bundled = await bundle(join(PROJECT, 'dist'), tree.join(`${APP}/dist`));
+  const bundled = await bundle(PROJECT, tree.join(`${APP}/dist`));
   // Of the programs here none reads ours: they are for clients in other languages.
   for (const path of filesBelow(join(PROJECT, 'proto'))) {
     const file = relative(PROJECT, path);

@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { createRequire, wrap } from 'node:module';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 
@@ -26,7 +26,7 @@ function start(): void {
   const text = readFileSync(BUNDLE, 'latin1');
   const digest = text.slice(COMMENT.length, COMMENT.length + DIGEST_CHARACTERS);
   const cachedData = readCache(digest);
-  const script = new Script(wrap(text), {
+  const script = new Script(text, {
     filename: BUNDLE,
     ...(cachedData === null ? {} : { cachedData }),
   });

@@ -43,7 +43,7 @@ describe('the starter of a packaged program', () => {
     symlinkSync(join(projectRoot, 'native'), join(place, 'native'));
     copyFileSync(join(projectRoot, 'package.json'), join(place, 'package.json'));
     mkdirSync(join(place, 'dist'));
-    await bundle(join(projectRoot, 'dist'), join(place, 'dist'));
+    await bundle(projectRoot, join(place, 'dist'));
     writeFileSync(witness, WITNESS);
   });
   beforeEach(() => rmSync(cache, { force: true }));
