@@ -8,6 +8,8 @@ const CALLS = 20_000;
 const SESSIONS = 500;
 /** For what has been let go of to be given back. */
 const PAUSE_MS = 1_000;
+/** V8 gives back what the start has left behind when nothing has happened for eight seconds. */
+const IDLE_MS = 15_000;
 
 /** In MiB. */
 export interface Usage {
@@ -21,7 +23,11 @@ export interface Usage {
 }
 
 const LOADS: readonly { what: string; act: (daemon: Daemon) => Promise<unknown> }[] = [
-  { what: 'idle', act: async () => {} },
+  { what: 'just started', act: async () => {} },
+  {
+    what: `idle for ${IDLE_MS / 1000} s`,
+    act: () => new Promise((resolve) => setTimeout(resolve, IDLE_MS)),
+  },
   {
     what: `after ${CALLS.toLocaleString('en')} unary calls`,
     async act({ directory }) {

@@ -12,6 +12,12 @@ function towardsGoal({ goal }: Verdict, ratio: number): number {
   return 'atMost' in goal ? ratio / goal.atMost : goal.atLeast / ratio;
 }
 
+/** Those that have a place on an axis. */
+function powersOfTwo(x: (value: number) => number, left: number, right: number): number[] {
+  const all = Array.from({ length: 21 }, (_, exponent) => 2 ** (exponent - 10));
+  return all.filter((value) => x(value) >= left && x(value) <= right);
+}
+
 /** One row for each figure: a dot for the median of the rounds, a line from the least to the most. */
 export function drawGoals(verdicts: readonly Verdict[]): string {
   const [rowHeight, top, left, right] = [26, 34, 470, WIDTH - 150];
@@ -40,6 +46,11 @@ export function drawGoals(verdicts: readonly Verdict[]): string {
     text(x(1), top - 14, 'to reach', 'middle'),
     text(x(1) - 44, top - 14, '← better', 'end'),
     line(x(1), top - 8, x(1), bottom, { 'stroke-dasharray': '4 3' }),
+    line(left, bottom, right, bottom),
+    ...powersOfTwo(x, left, right).flatMap((times) => [
+      line(x(times), bottom, x(times), bottom + 5),
+      text(x(times), bottom + 20, times === 1 ? 'goal' : `${times} ×`, 'middle'),
+    ]),
     ...rows,
   );
 }
