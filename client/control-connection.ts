@@ -139,10 +139,7 @@ export class ControlConnection {
     return onceQueued(limits, what, () => this.#call(method, request, limits, what));
   }
 
-  /**
-   * A call that the daemon may answer late, since it waits for others. `beforeRepeated` is done before it is made again after
-   * a restart.
-   */
+  /** A call that the daemon may answer late, since it waits for others. */
   callThatWaits<Request, Response>(
     method: Method<Request, Response>,
     request: Request,

@@ -12,12 +12,14 @@ import { type ControlServer, createControlServer } from './control/server';
 import { Turns } from './control/turns';
 import { Broker } from './domain/broker';
 import { FIRST_IDS } from './domain/facts';
+import type { Limits } from './domain/limits';
+import type { Heap } from './domain/ports';
 import { FdSessions } from './fd-socket/fd-sessions';
 import { LeaseRows } from './fd-socket/lease-rows';
 import { discoverHeaps } from './heaps/discover';
 import type { Log } from './log';
 import type { OwnNamespaces } from './peers/namespaces';
-import { identifyBy } from './peers/proc';
+import { type Identify, identifyBy } from './peers/proc';
 import { peerOfAttributes, peerOfPid } from './peers/subject';
 import { planLimits } from './plan-limits';
 import { PolicyKeeper, type PolicyMemory } from './policy/policy-keeper';
@@ -60,24 +62,69 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
   const directory = openDirectory(config, service.sockets);
   const heaps = await discoverHeaps(addon);
   for (const { description } of heaps) log.info({ heap: description }, 'heap probed');
-
-  const { continuity } = service;
-  const limits = planLimits(config, continuity.capacity, log);
+  const limits = planLimits(config, service.continuity.capacity, log);
   log.info({ limits }, 'limits planned');
+
+  const core = openCore({ limits, heaps, policy, directory, service }, about, log);
+  if (service.continuity.kept !== null) {
+    const ports = { addon, plane: core.fdPlane, ...core, log };
+    resumeState({ ...ports, ...service.continuity }, service.continuity.kept, service.stored);
+  }
+  // Nobody new before all that there was is back.
+  core.fdPlane.open();
+  const { control, connections } = openControl(core, policy, service.continuity, about, log);
+  connections.listen(directory.controlListener, { isShared: directory.areShared });
+
+  const parts = { ...core, connections, control, directory, service };
+  return {
+    announce() {
+      log.info({ version: about.version, directory: directory.path }, 'ready');
+      tellStatus(service.manager, core.broker);
+    },
+    stop: () => stop(parts),
+  };
+}
+
+/** What both planes share, and the plane of fds. */
+interface Core {
+  readonly broker: Broker;
+  readonly identify: Identify;
+  readonly tokens: SessionTokens;
+  readonly fdPlane: FdPlane;
+  readonly fdSessions: FdSessions;
+}
+
+/** What the core is made of. */
+interface Foundation {
+  readonly limits: Limits;
+  readonly heaps: readonly Heap[];
+  readonly policy: PolicyKeeper;
+  readonly directory: RuntimeDirectory;
+  readonly service: Service;
+}
+
+/** The plane takes nobody yet. */
+function openCore(
+  { limits, heaps, policy, directory, service }: Foundation,
+  { daemonUid }: ProcessFacts,
+  log: Log,
+): Core {
+  const { keeper, kept } = service.continuity;
+  const freeIds = kept?.freeIds ?? FIRST_IDS;
   const identify = identifyBy(addon);
-  const tokens = new SessionTokens(randomSecrets, continuity.keeper);
+  const tokens = new SessionTokens(randomSecrets, keeper);
   const fdPlane = addon.startFdPlane({
     listener: directory.fdListener,
     isListenerShared: directory.areShared,
     maxSessions: limits.maxSessions,
     maxFdsInFlightPerAccount: planFdsInFlight(readFdLimit()),
-    firstSession: continuity.kept?.freeIds.session ?? FIRST_IDS.session,
+    firstSession: freeIds.session,
     onEvents: () => fdSessions.wake(),
   });
   const broker = new Broker({
     limits,
     policy: policy.inForce,
-    daemonUid: about.daemonUid,
+    daemonUid,
     heaps,
     clock: systemClock,
     secrets: randomSecrets,
@@ -87,25 +134,21 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
       report: (err, what) => log.error({ err }, what),
       warn: (details, what) => log.warn(details, what),
     },
-    keeper: continuity.keeper,
-    freeIds: continuity.kept?.freeIds ?? FIRST_IDS,
+    keeper,
+    freeIds,
   });
-  const fdSessions = new FdSessions(
-    addon,
-    fdPlane,
-    broker,
-    tokens,
-    identify,
-    continuity.keeper,
-    log,
-  );
-  if (continuity.kept !== null) {
-    const ports = { addon, plane: fdPlane, broker, tokens, identify, log };
-    resumeState({ ...ports, ...continuity }, continuity.kept, service.stored);
-  }
-  // Nobody new before all that there was is back.
-  fdPlane.open();
+  const fdSessions = new FdSessions(addon, fdPlane, broker, tokens, identify, keeper, log);
+  return { broker, identify, tokens, fdPlane, fdSessions };
+}
 
+/** The control plane, which is not connected to yet. */
+function openControl(
+  { broker, identify, tokens, fdSessions }: Core,
+  policy: PolicyKeeper,
+  { keeper }: Continuity,
+  about: ProcessFacts,
+  log: Log,
+): { readonly control: ControlServer; readonly connections: Connections } {
   const turns = new Turns();
   const control = createControlServer(
     broker,
@@ -121,7 +164,7 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
       peerOf: (connection) => connections.peerOf(connection),
       tokens,
       bookFdPlane: () => fdSessions.book(),
-      whenKept: () => continuity.keeper.whenKept(),
+      whenKept: () => keeper.whenKept(),
       broker,
       turns,
       log,
@@ -136,16 +179,7 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
     turns,
     log,
   );
-  connections.listen(directory.controlListener, { isShared: directory.areShared });
-
-  const parts = { connections, control, broker, fdPlane, fdSessions, directory, service };
-  return {
-    announce() {
-      log.info({ version: about.version, directory: directory.path }, 'ready');
-      tellStatus(service.manager, broker);
-    },
-    stop: () => stop(parts),
-  };
+  return { control, connections };
 }
 
 function sayWhatIsNotSeen(own: OwnNamespaces, log: Log): void {
@@ -226,12 +260,9 @@ function tellStatus(manager: ServiceManager, broker: Broker): void {
   setInterval(() => manager.status(describeTotals(broker.totals())), STATUS_INTERVAL_MS).unref();
 }
 
-interface Parts {
+interface Parts extends Core {
   readonly connections: Connections;
   readonly control: ControlServer;
-  readonly broker: Broker;
-  readonly fdPlane: FdPlane;
-  readonly fdSessions: FdSessions;
   readonly directory: RuntimeDirectory;
   readonly service: Service;
 }
