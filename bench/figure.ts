@@ -32,7 +32,8 @@ export interface Outcome {
 
 export interface Contest extends AsyncDisposable {
   readonly ours: () => Promise<Outcome>;
-  readonly theirs: () => Promise<Outcome>;
+  /** Of a figure that has a baseline. */
+  readonly theirs?: () => Promise<Outcome>;
 }
 
 export interface Result {
@@ -53,7 +54,7 @@ export async function measure(
   const theirs: Outcome[] = [];
   for (let round = 0; round < rounds; round += 1) {
     if (round % 2 === 0) ours.push(await contest.ours());
-    if (figure.baseline !== null) theirs.push(await contest.theirs());
+    if (contest.theirs !== undefined) theirs.push(await contest.theirs());
     if (round % 2 === 1) ours.push(await contest.ours());
   }
   return { figure, ours, theirs };

@@ -4,14 +4,26 @@ import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { ManagedDaemon } from '../test/e2e/service/managed-daemon';
 import { type Memory, REPORT_SIGNAL, reportsIn } from '../test/soak/memory';
-import { type Cpus, ENVIRONMENT, measured, Server, type TemporaryDirectory } from './processes';
+import { requireTools } from './debian';
+import {
+  type Cpus,
+  ENVIRONMENT,
+  measured,
+  pinned,
+  Server,
+  type TemporaryDirectory,
+} from './processes';
 import type { Timings } from './timings';
 
 const run = promisify(execFile);
 const PROJECT = resolve(__dirname, '..', '..');
 /** Its interpreter is the node that is found first: the one that this runs on. */
 const INSTALLED = { ...ENVIRONMENT, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
+
+/** The state of a service is on one, as docs/operations.md has it. */
+const TMPFS = '/dev/shm';
 
 const LIBRARIES = {
   'fd-server': [],
@@ -33,6 +45,7 @@ export class Installation {
 
   /** Everything lies in the directory, and ends with it. */
   static async make({ path }: TemporaryDirectory): Promise<Installation> {
+    requireTools();
     await run(process.execPath, [
       join(PROJECT, 'dist', 'packaging', 'build-deb.js'),
       '--out',
@@ -69,10 +82,14 @@ export class Installation {
     return join(this.root, 'usr', 'lib', 'dmabufd', 'dist', name, 'main.js');
   }
 
-  /** To be executed by somebody else, with as many fds as there may be. */
-  get managedDaemon(): string[] {
-    const path = ['env', `PATH=${INSTALLED.PATH}`, '--unset=NODE_EXTRA_CA_CERTS'];
-    return ['prlimit', `--nofile=${mostFds()}`, ...path, this.daemonProgram];
+  /** The daemon as a service, that keeps what it has over a restart, with as many fds as there may be. */
+  startService(storedFds: number, ...args: readonly string[]): Promise<ManagedDaemon> {
+    const environment = ['env', `PATH=${INSTALLED.PATH}`, '--unset=NODE_EXTRA_CA_CERTS'];
+    const command = ['prlimit', `--nofile=${mostFds()}`, ...environment, this.daemonProgram];
+    return ManagedDaemon.startProgram(
+      { program: pinned('one', command), storedFds, place: TMPFS },
+      ...args,
+    );
   }
 
   private async compile(name: Program): Promise<string> {
@@ -100,6 +117,10 @@ function mostFds(): number {
 /** The most buffers that a figure has, as far as the fds of this machine allow: the daemon plans three for each, and has sessions, too. */
 export const MOST_BUFFERS = Math.min(10_000, Math.floor(mostFds() / 5000) * 1000);
 
+export function requireFds(): void {
+  if (MOST_BUFFERS < 1000) throw new Error('RLIMIT_NOFILE is too low: it takes 5,000 fds at least');
+}
+
 interface Options {
   /** A module that is loaded into it first. */
   readonly preload?: string;
@@ -123,7 +144,7 @@ export class Daemon implements AsyncDisposable {
       { ...INSTALLED, ...loads },
       cpus,
       ...(hasMostFds ? ['prlimit', `--nofile=${mostFds()}`] : []),
-      ...[installation.daemonProgram, '--runtime-dir', directory],
+      ...[installation.daemonProgram, '--no-policy', '--runtime-dir', directory],
     );
     return new Daemon(directory, server);
   }

@@ -20,7 +20,8 @@ const HELP = `usage: npm run bench [-- OPTIONS]
 
 Measures what dmabufd does beside what does as much of it as there is elsewhere: a bare C server, D-Bus, an empty call of grpc-js, an
 empty Node script. The two take turns, pinned to one CPU unless the figure says two. Some ten minutes, on a machine that has nothing
-else to do. Debian's dbus-daemon, dbus-broker and libsystemd-dev are installed if they are not there.
+else to do. Debian's dbus-daemon, dbus-broker and libsystemd-dev are installed if they are not there; taskset (util-linux), strip
+(binutils), dpkg-deb and a C compiler have to be.
 
   --guard        only whether something has become much worse, as npm test asks, too: two minutes; exit code 1 says so
   --only TEXT    figures whose name contains it
@@ -28,6 +29,8 @@ else to do. Debian's dbus-daemon, dbus-broker and libsystemd-dev are installed i
   --json         print JSON instead of the table
   --list         name the figures
   --help         this text
+
+Exit code: 0 if all was measured, whatever it came to.
 `;
 
 const say = (message: string) => process.stderr.write(`${message}\n`);
@@ -66,14 +69,19 @@ async function main(): Promise<void> {
   // Before all that it takes to have something to write.
   if (values.out !== undefined) mkdirSync(values.out, { recursive: true });
   const results = await measureAll(figures);
+  if (results.length === 0) throw new Error('nothing could be measured');
   const verdicts = results.map(judge);
-  process.stdout.write(values.json ? `${JSON.stringify(verdicts, null, 2)}\n` : report(verdicts));
-  if (values.out !== undefined) write(values.out, results, verdicts);
+  const table = report(verdicts, figures);
+  process.stdout.write(values.json ? asJson(verdicts) : table);
+  if (values.out !== undefined) write(values.out, results, verdicts, table);
   if (results.length === figures.length) process.exitCode = 0;
 }
 
 async function measureAll(figures: readonly Figure[]): Promise<Result[]> {
   using directory = new TemporaryDirectory();
+  say(
+    `${figures.length} figures, ten minutes if it is all of them; options go after a --, see --help`,
+  );
   say('building the package and the baselines');
   const installation = await Installation.make(directory);
   const results: Result[] = [];
@@ -92,24 +100,46 @@ async function measureAll(figures: readonly Figure[]): Promise<Result[]> {
   return results;
 }
 
-function report(verdicts: readonly Verdict[]): string {
+/** What was measured, when, and on what. */
+function provenance(): Record<'version' | 'commit' | 'date' | 'node' | 'linux' | 'cpus', string> {
   const [cpu] = cpus();
   const { version }: { readonly version: string } = require('#manifest');
-  const what = `dmabufd ${version}${commit()}, ${new Date().toISOString().slice(0, 10)}`;
-  const machine = `Node ${process.version}, Linux ${release()}, ${cpus().length} CPUs (${cpu?.model.trim() ?? 'unknown'})`;
-  return `${what}; ${machine}\n\n${formatTable(verdicts)}`;
+  return {
+    version,
+    commit: commit(),
+    date: new Date().toISOString().slice(0, 10),
+    node: process.version,
+    linux: release(),
+    cpus: `${cpus().length} CPUs (${cpu?.model.trim() ?? 'unknown'})`,
+  };
 }
+
+function report(verdicts: readonly Verdict[], wanted: readonly Figure[]): string {
+  const { version, commit, date, node, linux, cpus: all } = provenance();
+  const what = `dmabufd ${version}${commit === '' ? '' : ` at ${commit}`}, ${date}`;
+  const missing = wanted.filter(({ name }) => verdicts.every((verdict) => verdict.name !== name));
+  const lines = missing.map(({ name }) => `not measured: ${name}\n`);
+  return `${what}; Node ${node}, Linux ${linux}, ${all}\n\n${formatTable(verdicts)}${lines.join('')}`;
+}
+
+const asJson = (figures: readonly Verdict[]) =>
+  `${JSON.stringify({ ...provenance(), figures }, null, 2)}\n`;
 
 /** Empty outside of a checkout. */
 function commit(): string {
   const command = ['-C', __dirname, 'describe', '--always', '--dirty', '--exclude', '*'];
   const { status, stdout } = spawnSync('git', command, { encoding: 'utf8' });
-  return status === 0 ? ` at ${stdout.trim()}` : '';
+  return status === 0 ? stdout.trim() : '';
 }
 
-function write(directory: string, results: readonly Result[], verdicts: readonly Verdict[]): void {
-  writeFileSync(join(directory, 'figures.md'), report(verdicts));
-  writeFileSync(join(directory, 'figures.json'), `${JSON.stringify(verdicts, null, 2)}\n`);
+function write(
+  directory: string,
+  results: readonly Result[],
+  verdicts: readonly Verdict[],
+  table: string,
+): void {
+  writeFileSync(join(directory, 'figures.md'), table);
+  writeFileSync(join(directory, 'figures.json'), asJson(verdicts));
   writeFileSync(join(directory, 'goals.svg'), drawGoals(verdicts));
   const curves = curvesOf(results);
   if (curves.length > 0) writeFileSync(join(directory, 'fetch.svg'), drawDistributions(curves));

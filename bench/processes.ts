@@ -2,7 +2,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { parseTimings, type Timings } from './timings';
@@ -16,16 +16,36 @@ export type Cpus = 'one' | 'two';
 const START_MS = 30_000;
 /** What a server said, for the error that it is part of. */
 const MOST_SAID = 4096;
+/** A line of a baseline, or the daemon's in its log. */
+const READY = /^ready$|"msg":"ready"/m;
 const LISTS = { one: '0', two: '0,1' } as const;
+
+/** As taskset(1) executes it on these CPUs and no others. */
+export function pinned(cpus: Cpus, command: readonly string[]): [string, ...string[]] {
+  return ['taskset', '--cpu-list', LISTS[cpus], ...command];
+}
 
 /** What a certificate bundle costs every Node at its start is no business of anybody's here. */
 export const ENVIRONMENT: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: undefined };
 
+/** Is removed by whatever ends this process, SIGINT and SIGTERM included. */
 export class TemporaryDirectory implements Disposable {
   readonly path = mkdtempSync(join(tmpdir(), 'dmabufd-bench-'));
+  readonly #remove = () => rmSync(this.path, { recursive: true, force: true });
+
+  constructor() {
+    process.on('exit', this.#remove);
+    for (const [signal, number] of [
+      ['SIGINT', constants.signals.SIGINT],
+      ['SIGTERM', constants.signals.SIGTERM],
+    ] as const) {
+      process.once(signal, () => process.exit(128 + number));
+    }
+  }
 
   [Symbol.dispose](): void {
-    rmSync(this.path, { recursive: true, force: true });
+    process.off('exit', this.#remove);
+    this.#remove();
   }
 }
 
@@ -38,7 +58,8 @@ export class Server implements AsyncDisposable {
   #said = '';
 
   private constructor(cpus: Cpus, command: readonly string[], environment: NodeJS.ProcessEnv) {
-    this.#process = spawn('taskset', ['--cpu-list', LISTS[cpus], ...command], {
+    const [program, ...args] = pinned(cpus, command);
+    this.#process = spawn(program, args, {
       env: { ...ENVIRONMENT, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -62,7 +83,7 @@ export class Server implements AsyncDisposable {
     ...command: readonly string[]
   ): Promise<Server> {
     const server = new Server(cpus, command, environment);
-    await server.#says((said) => (said.includes('ready') ? true : undefined), 'ready');
+    await server.#says((said) => (READY.test(said) ? true : undefined), 'ready');
     return server;
   }
 
@@ -117,7 +138,8 @@ export class Server implements AsyncDisposable {
 
 /** Runs one that measures, and answers what it found. */
 export async function measured(cpus: Cpus, ...command: readonly string[]): Promise<Timings> {
-  const child = spawn('taskset', ['--cpu-list', LISTS[cpus], ...command], {
+  const [program, ...args] = pinned(cpus, command);
+  const child = spawn(program, args, {
     env: ENVIRONMENT,
     stdio: ['ignore', 'pipe', 'inherit'],
   });

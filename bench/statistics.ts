@@ -7,3 +7,14 @@ export function quantile(sample: ArrayLike<number>, part: number): number {
 }
 
 export const median = (sample: ArrayLike<number>): number => quantile(sample, 0.5);
+
+/** Of the line that fits best by the method of least squares through three points or more. */
+export function fitLine(points: readonly { readonly x: number; readonly y: number }[]) {
+  const mean = (of: (point: (typeof points)[number]) => number) =>
+    points.reduce((sum, point) => sum + of(point), 0) / points.length;
+  const [meanX, meanY] = [mean(({ x }) => x), mean(({ y }) => y)];
+  const spread = mean(({ x }) => (x - meanX) ** 2) * points.length;
+  const slope = (mean(({ x, y }) => (x - meanX) * (y - meanY)) * points.length) / spread;
+  const left = mean(({ x, y }) => (y - meanY - slope * (x - meanX)) ** 2) * points.length;
+  return { slope, standardError: Math.sqrt(left / (points.length - 2) / spread) };
+}

@@ -36,6 +36,7 @@
         "src/binding/dma_buf_binding.cc",
         "src/binding/fd_object.cc",
         "src/binding/fd_plane_object.cc",
+        "src/binding/malloc_binding.cc",
         "src/binding/mapping_object.cc",
         "src/binding/poll_handle.cc",
         "src/binding/seqpacket_object.cc",

@@ -373,6 +373,11 @@ export interface NativeAddon {
   sendNotification(address: string, text: string, fds: readonly Fd[]): Promise<void>;
   /** What a Unix socket is that somebody else made. `ENOTSOCK`, `EAFNOSUPPORT`. */
   socketType(socket: Fd): SocketDescription;
+  /**
+   * Has glibc give the pages that lie free in its heap back to the kernel, on another thread (malloc_trim(3)). Whether there were
+   * any. False with another C library.
+   */
+  trimMalloc(): Promise<boolean>;
   /** Starts the daemon's fd plane. */
   startFdPlane(options: FdPlaneOptions): FdPlane;
 }

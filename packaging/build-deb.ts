@@ -1,5 +1,5 @@
 /**
- * `npm run deb`: builds dmabufd_VERSION_ARCH.deb from what `npm ci` has built. It needs Debian's nodejs at run time, and holds what
+ * `npm run deb`: builds dmabufd_VERSION_ARCH.deb from what has been compiled. It needs Debian's nodejs at run time, and holds what
  * runs: no compiler, no sources, no development dependencies.
  *
  *     /usr/lib/dmabufd                 the programs, each in one file with all of its modules, and the addon
@@ -49,8 +49,7 @@ const SERVICES_OF_MODULES = [
 
 const HELP = `usage: npm run deb [-- --out DIRECTORY] [--arch amd64|arm64]
 
-Builds dmabufd_VERSION_ARCH.deb in DIRECTORY (default: the current one) of what npm ci has built, for this machine's
-architecture or, cross-compiled, for the other one: then with Debian's g++-aarch64-linux-gnu, or g++-x86-64-linux-gnu. Needs
+Builds dmabufd_VERSION_ARCH.deb in DIRECTORY (default: the current one), for this machine's architecture or, cross-compiled, for the other one: then with Debian's g++-aarch64-linux-gnu, or g++-x86-64-linux-gnu. Needs
 dpkg-deb, strip and md5sum.
 `;
 
@@ -61,6 +60,8 @@ interface Manifest {
 
 class Tree {
   readonly path = mkdtempSync(join(tmpdir(), 'dmabufd-deb-'));
+  /** What it becomes. */
+  readonly package = `${this.path}.deb`;
 
   join(path: string): string {
     const full = join(this.path, path);
@@ -78,7 +79,7 @@ class Tree {
   }
 
   remove(): void {
-    rmSync(this.path, { recursive: true, force: true });
+    for (const path of [this.path, this.package]) rmSync(path, { recursive: true, force: true });
   }
 }
 
@@ -114,8 +115,8 @@ async function addProgram(tree: Tree, architecture: Architecture): Promise<reado
   for (const [name, main] of [
     ['dmabufd', 'server/main.js'],
     ['dmabufctl', 'client/cli/main.js'],
-  ]) {
-    chmodSync(join(tree.path, APP, 'dist', main ?? ''), 0o755);
+  ] as const) {
+    chmodSync(join(tree.path, APP, 'dist', main), 0o755);
     symlinkSync(`../lib/dmabufd/dist/${main}`, tree.join(`usr/bin/${name}`));
   }
   symlinkSync('../../lib/dmabufd', tree.join('usr/share/nodejs/dmabufd'));
@@ -241,12 +242,11 @@ async function main(): Promise<void> {
     addControl(tree, manifest, architecture);
     chmodSync(tree.path, 0o755);
     const name = `dmabufd_${manifest.version}_${architecture}.deb`;
-    run('dpkg-deb', ['--root-owner-group', '--build', tree.path, `${tree.path}.deb`]);
+    run('dpkg-deb', ['--root-owner-group', '--build', tree.path, tree.package]);
     mkdirSync(values.out, { recursive: true });
     const file = resolve(values.out, name);
-    cpSync(`${tree.path}.deb`, `${file}.partial`);
+    cpSync(tree.package, `${file}.partial`);
     renameSync(`${file}.partial`, file);
-    rmSync(`${tree.path}.deb`);
     process.stdout.write(`${file}\n`);
   } finally {
     tree.remove();

@@ -65,14 +65,12 @@ export async function startDaemon(config: Config, about: ProcessFacts, log: Log)
   const limits = planLimits(config, service.continuity.capacity, log);
   log.info({ limits }, 'limits planned');
 
-  const core = openCore({ limits, heaps, policy, directory, service }, about, log);
-  if (service.continuity.kept !== null) {
-    const ports = { addon, plane: core.fdPlane, ...core, log };
-    resumeState({ ...ports, ...service.continuity }, service.continuity.kept, service.stored);
-  }
+  const foundation = { limits, heaps, policy, directory, service };
+  const core = openCore(foundation, about, log);
+  resume(core, service, log);
   // Nobody new before all that there was is back.
   core.fdPlane.open();
-  const { control, connections } = openControl(core, policy, service.continuity, about, log);
+  const { control, connections } = openControl(core, foundation, about, log);
   connections.listen(directory.controlListener, { isShared: directory.areShared });
 
   const parts = { ...core, connections, control, directory, service };
@@ -94,7 +92,7 @@ interface Core {
   readonly fdSessions: FdSessions;
 }
 
-/** What the core is made of. */
+/** What there is before anybody can connect. */
 interface Foundation {
   readonly limits: Limits;
   readonly heaps: readonly Heap[];
@@ -141,11 +139,18 @@ function openCore(
   return { broker, identify, tokens, fdPlane, fdSessions };
 }
 
+/** What an earlier process of the daemon has left is put together again. */
+function resume({ fdPlane, broker, tokens, identify }: Core, service: Service, log: Log): void {
+  const { kept, keeper, store } = service.continuity;
+  if (kept === null) return;
+  const ports = { addon, plane: fdPlane, broker, tokens, identify, keeper, store, log };
+  resumeState(ports, kept, service.stored);
+}
+
 /** The control plane, which is not connected to yet. */
 function openControl(
   { broker, identify, tokens, fdSessions }: Core,
-  policy: PolicyKeeper,
-  { keeper }: Continuity,
+  { policy, service }: Foundation,
   about: ProcessFacts,
   log: Log,
 ): { readonly control: ControlServer; readonly connections: Connections } {
@@ -164,7 +169,7 @@ function openControl(
       peerOf: (connection) => connections.peerOf(connection),
       tokens,
       bookFdPlane: () => fdSessions.book(),
-      whenKept: () => keeper.whenKept(),
+      whenKept: () => service.continuity.keeper.whenKept(),
       broker,
       turns,
       log,

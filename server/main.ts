@@ -5,6 +5,7 @@
  */
 import { totalmem } from 'node:os';
 import { constrainedMemory, geteuid } from 'node:process';
+import addon from '../native';
 import { parseConfig } from './config';
 import { startDaemon } from './daemon';
 import { type LogSink, openLog } from './log';
@@ -12,7 +13,7 @@ import { readOwnNamespaces } from './peers/namespaces';
 import { checkPolicy } from './policy/check-policy';
 import { PolicyFileError } from './policy/problems';
 import { systemClock } from './runtime/clock';
-import { keepHeapSmall } from './runtime/memory';
+import { keepHeapsSmall } from './runtime/memory';
 import { RuntimeDirectoryError } from './runtime/runtime-directory';
 import { exitOnDefects, onStopSignal } from './shutdown';
 import { StateDirectoryError } from './state/state-directory';
@@ -51,7 +52,7 @@ async function main(): Promise<void> {
     const daemon = await startDaemon(config, about, log);
     onStopSignal(log, flush, () => daemon.stop());
     daemon.announce();
-    keepHeapSmall();
+    keepHeapsSmall(addon);
   } catch (error) {
     await refuseToStart(error, { log, flush });
   }

@@ -63,6 +63,30 @@ const access: Figure = {
     ),
 };
 
+const STORED_FDS = 512;
+
+/** What it adds that all a session has outlives the daemon: files that are there before an answer is. */
+const accessOfService: Figure = {
+  name: 'Begin and end of a CPU access, SDK, p50, of a service that keeps its state',
+  baseline: 'the same daemon without a service manager',
+  unit: 'µs',
+  goal: { atMost: 1.25 },
+  rounds: 5,
+  async prepare(installation) {
+    const daemon = await Daemon.start(installation, 'one');
+    const service = await installation.startService(STORED_FDS);
+    const accesses = async (directory: string) =>
+      p50(await measured('one', ...installation.script('accesses', directory, '1', CALLS)));
+    return {
+      ours: () => accesses(service.runtimeDirectory),
+      theirs: () => accesses(daemon.directory),
+      async [Symbol.asyncDispose]() {
+        await Promise.all([daemon[Symbol.asyncDispose](), service[Symbol.asyncDispose]()]);
+      },
+    };
+  },
+};
+
 const manyAccesses: Figure = {
   name: 'CPU accesses, 64 clients',
   baseline: 'unary echoes of 64 clients of grpc-js',
@@ -79,4 +103,9 @@ const manyAccesses: Figure = {
     ),
 };
 
-export const CONTROL_FIGURES: readonly Figure[] = [sizeQuery, access, manyAccesses];
+export const CONTROL_FIGURES: readonly Figure[] = [
+  sizeQuery,
+  access,
+  accessOfService,
+  manyAccesses,
+];

@@ -1,21 +1,12 @@
 /** What a machine pays for a broker that is there: its start, and its memory. */
-import { readFileSync } from 'node:fs';
 import { connect } from '../../client';
 import { REPORTER } from '../../test/soak/memory';
 import type { Figure, Outcome } from '../figure';
-import { Daemon, type Installation, MOST_BUFFERS } from '../installation';
+import { Daemon, type Installation, MOST_BUFFERS, requireFds } from '../installation';
+import { CALLS, IDLE_MS, makeCalls, residentKib, rest } from '../loads';
 import { Server } from '../processes';
 
-const CALLS = 20_000;
-/** V8 gives back what the start has left behind when nothing has happened for eight seconds. */
-const IDLE_MS = 15_000;
 const AN_EMPTY_SCRIPT = 'a Node script that does nothing';
-
-/** Resident, of a process. proc_pid_status(5) */
-export function residentKib(pid: number): number {
-  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kib);
-}
 
 const mebibytes = (pid: number): Outcome => ({ value: residentKib(pid) / 1024 });
 
@@ -70,10 +61,10 @@ const afterCalls: Figure = {
   baseline: AN_EMPTY_SCRIPT,
   unit: 'MiB',
   goal: { atMost: 1.9 },
-  limit: 2.5,
+  limit: 2.3,
   rounds: 5,
   prepare: async (installation) => ({
-    ours: () => memory(() => Daemon.start(installation, 'one'), manyCalls),
+    ours: () => memory(() => Daemon.start(installation, 'one'), makeCalls),
     theirs: () =>
       memory(
         () => Server.start('one', ...installation.script('idle')),
@@ -83,20 +74,12 @@ const afterCalls: Figure = {
   }),
 };
 
-const rest = () => new Promise<void>((resolve) => setTimeout(resolve, IDLE_MS));
-
-async function manyCalls({ directory }: Daemon): Promise<void> {
-  await using broker = await connect({ runtimeDirectory: directory });
-  const buffer = await broker.allocate({ sizeBytes: 4096, heap: 'memfd' });
-  for (let call = 0; call < CALLS; call += 1) await buffer.size();
-}
-
 /**
  * What is in use, all garbage collected: else it would be how lazy V8 was. Without the memory of the buffers themselves, which is shared
  * memory and not the daemon's.
  */
 async function perBuffer(installation: Installation): Promise<Outcome> {
-  if (MOST_BUFFERS < 1000) throw new Error('RLIMIT_NOFILE is too low: it takes 5,000 fds at least');
+  requireFds();
   const options = { hasMostFds: true, preload: REPORTER };
   await using daemon = await Daemon.start(installation, 'one', options);
   await using broker = await connect({ runtimeDirectory: daemon.directory });
@@ -121,7 +104,6 @@ const memoryPerBuffer: Figure = {
   rounds: 5,
   prepare: async (installation) => ({
     ours: () => perBuffer(installation),
-    theirs: async () => ({ value: Number.NaN }),
     [Symbol.asyncDispose]: async () => {},
   }),
 };

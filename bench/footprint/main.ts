@@ -10,8 +10,8 @@ import { PHASES, phases } from './start';
 
 const HELP = `usage: npm run footprint [-- --help]
 
-Prints what the installed package takes on disk, what the daemon has in memory when it is idle and under load, and where the time goes at its start, as
-tables in Markdown. A minute.
+Prints what the installed package takes on disk (the bytes of its files), what the daemon has in memory when it is idle and under
+load, and where the time goes at its start, as tables in Markdown. Two minutes.
 `;
 
 async function main(): Promise<void> {

@@ -2,17 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { connect } from '../../client';
 import { Daemon, type Installation } from '../installation';
+import { CALLS, IDLE_MS, makeCalls, rest } from '../loads';
 import { Server } from '../processes';
 
-const CALLS = 20_000;
 const SESSIONS = 500;
 /** For what has been let go of to be given back. */
 const PAUSE_MS = 1_000;
-/** V8 gives back what the start has left behind when nothing has happened for eight seconds. */
-const IDLE_MS = 15_000;
 
 /** In MiB. */
-export interface Usage {
+interface Usage {
   readonly what: string;
   /** Whatever of it is in memory, also what it shares with others. */
   readonly resident: number;
@@ -24,18 +22,8 @@ export interface Usage {
 
 const LOADS: readonly { what: string; act: (daemon: Daemon) => Promise<unknown> }[] = [
   { what: 'just started', act: async () => {} },
-  {
-    what: `idle for ${IDLE_MS / 1000} s`,
-    act: () => new Promise((resolve) => setTimeout(resolve, IDLE_MS)),
-  },
-  {
-    what: `after ${CALLS.toLocaleString('en')} unary calls`,
-    async act({ directory }) {
-      await using broker = await connect({ runtimeDirectory: directory });
-      const buffer = await broker.allocate({ sizeBytes: 4096, heap: 'memfd' });
-      for (let call = 0; call < CALLS; call += 1) await buffer.size();
-    },
-  },
+  { what: `idle for ${IDLE_MS / 1000} s`, act: rest },
+  { what: `after ${CALLS.toLocaleString('en')} unary calls`, act: makeCalls },
   {
     what: `with ${SESSIONS} sessions, each with a buffer`,
     async act({ directory }) {

@@ -49,8 +49,9 @@ export function drawGoals(verdicts: readonly Verdict[]): string {
     line(left, bottom, right, bottom),
     ...powersOfTwo(x, left, right).flatMap((times) => [
       line(x(times), bottom, x(times), bottom + 5),
-      text(x(times), bottom + 20, times === 1 ? 'goal' : `${times} ×`, 'middle'),
+      text(x(times), bottom + 20, `${times}`, 'middle'),
     ]),
+    text(left - 12, bottom + 20, 'times as far as the goal', 'end'),
     ...rows,
   );
 }
@@ -109,9 +110,15 @@ export function sampleOf(result: Result, side: 'ours' | 'theirs'): number[] {
   return result[side].flatMap(({ sample }) => (sample === undefined ? [] : [...sample]));
 }
 
-export interface Series {
+interface Series {
   readonly name: string;
   readonly points: readonly { readonly x: number; readonly y: number }[];
+}
+
+/** To two digits, the second of which is even. */
+function roundUp(value: number): number {
+  const step = (2 * 10 ** Math.floor(Math.log10(value))) / 10;
+  return Math.ceil(value / step) * step;
 }
 
 /** A small plot for each series, from 0, beside each other: they have nothing in common but what there is more and more of. */
@@ -121,7 +128,7 @@ export function drawSeries(over: string, all: readonly Series[]): string {
     const left = (index % 3) * wide + margin;
     const top = Math.floor(index / 3) * high + 40;
     const [right, bottom] = [left + wide - margin - 16, top + high - 84];
-    const most = Math.max(...points.map(({ y }) => y)) * 1.15;
+    const most = roundUp(Math.max(...points.map(({ y }) => y)) * 1.05);
     const last = points.at(-1)?.x ?? 1;
     const x = (value: number) => left + ((right - left) * value) / last;
     const y = (value: number) => bottom - ((bottom - top) * value) / most;

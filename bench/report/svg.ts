@@ -41,6 +41,8 @@ export function drawing(
     viewBox: `0 0 ${width} ${height}`,
     'font-family': 'system-ui, sans-serif',
     'font-size': 12,
+    role: 'img',
+    'aria-label': title,
   };
   const all = [element('title', {}, escaped(title)), ...children];
   return `${element('svg', attributes, ...all.map((child) => `\n${child}`))}\n`;

@@ -1,8 +1,8 @@
 /** What more and more of something does to a daemon's memory, and to those who have nothing to do with it. */
-import { residentKib } from '../figures/footprint';
 import { Daemon, fetches, type Installation } from '../installation';
+import { residentKib } from '../loads';
 import { measured } from '../processes';
-import { quantile } from '../statistics';
+import { median } from '../statistics';
 import type { Dimension } from './dimensions';
 import type { Table } from './table';
 
@@ -45,8 +45,5 @@ async function probe(installation: Installation, daemon: Daemon): Promise<number
     await by('accesses', '1', '2000'),
     await by('allocations', '1000'),
   ];
-  return [
-    residentKib(daemon.pid) / 1024,
-    ...calls.map(({ eachNs }) => quantile(eachNs, 0.5) / 1000),
-  ];
+  return [residentKib(daemon.pid) / 1024, ...calls.map(({ eachNs }) => median(eachNs) / 1000)];
 }

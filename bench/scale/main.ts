@@ -6,7 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Installation, MOST_BUFFERS } from '../installation';
+import { Installation, MOST_BUFFERS, requireFds } from '../installation';
 import { TemporaryDirectory } from '../processes';
 import { DIMENSIONS } from './dimensions';
 import { grow } from './growth';
@@ -15,8 +15,9 @@ import { drawSteps, formatSteps, type Table } from './table';
 
 const HELP = `usage: npm run scale [-- OPTIONS]
 
-Gives one daemon ${MOST_BUFFERS.toLocaleString('en')} buffers (10,000 where RLIMIT_NOFILE allows), then another one 500 sessions, 1,000 published names, 1,000 accesses that wait, and measures its memory and
-what everybody else waits for, at each step; then has one restarted with as many buffers to restore. Some ten minutes.
+Gives one daemon ${MOST_BUFFERS.toLocaleString('en')} buffers (10,000 where RLIMIT_NOFILE allows), then another one 500 sessions, 1,000 published names,
+1,000 accesses that wait, and measures its memory and what everybody else waits for, at each step; then has one restarted with as
+many buffers to restore. Some ten minutes.
 
   --only TEXT   what has it in its name: ${[...DIMENSIONS.map(({ name }) => name), RESTORED].join(', ')}
   --out DIR     also write scale.md, and a plot for each
@@ -36,14 +37,13 @@ const MEASUREMENTS = [
 async function measure(only: string): Promise<Table[]> {
   const wanted = MEASUREMENTS.filter(({ name }) => name.includes(only.toLowerCase()));
   if (wanted.length === 0) throw new Error(`--only ${only}: nothing has that in its name`);
-  if (MOST_BUFFERS < 1000) throw new Error('RLIMIT_NOFILE is too low: it takes 5,000 fds at least');
+  requireFds();
   using directory = new TemporaryDirectory();
   const installation = await Installation.make(directory);
   const tables: Table[] = [];
-  for (const { take } of wanted) {
-    const table = await take(installation);
-    say(table.of);
-    tables.push(table);
+  for (const { name, take } of wanted) {
+    say(name);
+    tables.push(await take(installation));
   }
   return tables;
 }

@@ -1,6 +1,7 @@
 /** What was measured, step by step, as it is told. */
 import { formatNumber, formatRows } from '../report/markdown';
 import { drawSeries } from '../report/plots';
+import { fitLine } from '../statistics';
 
 export interface Table {
   /** What there is more and more of. */
@@ -22,18 +23,18 @@ export function formatSteps(table: Table): string {
         count.toLocaleString('en'),
         ...values.map(formatNumber),
       ]),
-      ['each', ...slopes(table).map((slope) => slope.toPrecision(2))],
+      ['each', ...slopes(table)],
     ],
   );
 }
 
-/** By the first and the last step: what one more costs. */
-function slopes({ columns, steps }: Table): number[] {
-  const [first, last] = [steps[0], steps.at(-1)];
-  if (first === undefined || last === undefined) return [];
-  return columns.map(
-    (_, i) => ((last.values[i] ?? 0) - (first.values[i] ?? 0)) / (last.count - first.count),
-  );
+/** What one more costs, by the method of least squares; – where that is less than twice its standard error. */
+function slopes({ columns, steps }: Table): string[] {
+  return columns.map((_, i) => {
+    const points = steps.map(({ count, values }) => ({ x: count, y: values[i] ?? Number.NaN }));
+    const { slope, standardError } = fitLine(points);
+    return Math.abs(slope) < 2 * standardError ? '–' : slope.toPrecision(2);
+  });
 }
 
 export function drawSteps({ of, columns, steps }: Table): string {

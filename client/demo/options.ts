@@ -1,7 +1,7 @@
 /**
  * The demo's command line.
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { LARGEST, type PictureSize, SMALLEST } from './picture';
 
 export interface DemoOptions {
@@ -24,8 +24,17 @@ export function parseOptions(argv: readonly string[]): DemoOptions {
       'Starts a private dmabufd, a producer that draws moving test pictures into shared buffers, and two consumers that check every byte of them.',
     )
     .option('--frames <n>', `how many frames, up to ${MOST_FRAMES}`, parseFrames, 120)
-    .option('--size <WxH>', "the pictures' size in pixels", parseSize, { width: 640, height: 360 })
-    .option('--heap <name>', "the heap, as dmabufctl heaps lists it (default: the daemon's)", '')
+    .addOption(
+      new Option('--size <WxH>', "the pictures' size in pixels")
+        .argParser(parseSize)
+        .default({ width: 640, height: 360 }, '640x360'),
+    )
+    .addOption(
+      new Option('--heap <name>', 'the heap, as dmabufctl heaps lists it').default(
+        '',
+        "the daemon's",
+      ),
+    )
     .option('--out <dir>', 'where to write the PNG snapshots (default: a new directory in /tmp)')
     .option('--json', 'print the report as JSON', false)
     .addHelpText('after', '\nExit code: 0 if everything held, 1 if not, 2 for wrong usage.')

@@ -109,6 +109,22 @@ describe('the starter of a packaged program', () => {
     }
   });
 
+  test.each([
+    ['is empty', () => ''],
+    ['ends with its digest', (text: string) => text.slice(0, 67)],
+    ['ends in the middle', (text: string) => text.slice(0, text.length / 2)],
+    ['has lost its end', (text: string) => text.slice(0, -3)],
+  ])('fails if the program %s, instead of doing nothing', (_how, damage) => {
+    const program = join(directory, 'program.js');
+    const text = readFileSync(program, 'latin1');
+    writeFileSync(program, damage(text), 'latin1');
+    try {
+      expect(run('--version')).toMatchObject({ status: 1, stdout: '' });
+    } finally {
+      writeFileSync(program, text, 'latin1');
+    }
+  });
+
   test('leaves the cache that there is if it cannot write a new one', () => {
     run('--write-code-cache');
     const before = readFileSync(cache);

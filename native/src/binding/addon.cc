@@ -42,6 +42,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   add("pollNow", poll_now_binding);
   add("watchFd", watch_fd_binding);
   add("map", map_binding);
+  add("trimMalloc", trim_malloc_binding);
   add("listenUnix", listen_unix_binding);
   add("acceptStreams", accept_streams_binding);
   add("connectSeqpacket", connect_seqpacket_binding);

@@ -24,6 +24,9 @@ Napi::Value set_dma_buf_name_binding(const Napi::CallbackInfo& info);
 Napi::Value describe_fd_binding(const Napi::CallbackInfo& info);
 Napi::Value poll_now_binding(const Napi::CallbackInfo& info);
 
+// malloc_binding.cc
+Napi::Value trim_malloc_binding(const Napi::CallbackInfo& info);
+
 // socket_binding.cc
 Napi::Value listen_unix_binding(const Napi::CallbackInfo& info);
 Napi::Value peer_of_binding(const Napi::CallbackInfo& info);

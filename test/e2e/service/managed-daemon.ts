@@ -26,18 +26,23 @@ interface Service {
   readonly program: readonly string[];
   /** How many fds the service manager keeps for it. */
   readonly storedFds: number;
+  /** Where its directories are made; without, where all temporary ones are. */
+  readonly place?: string;
 }
 
 const AS_BUILT: Service = { program: [process.execPath, DAEMON], storedFds: 512 };
 
 export class ManagedDaemon implements AsyncDisposable {
-  readonly directory = mkdtempSync(join(tmpdir(), 'dmabufd-service-'));
-  readonly runtimeDirectory = join(this.directory, 'run');
-  readonly stateDirectory = join(this.directory, 'state');
+  readonly directory: string;
+  readonly runtimeDirectory: string;
+  readonly stateDirectory: string;
   readonly told: Told[] = [];
   readonly #manager: ChildProcess;
 
-  private constructor({ program, storedFds }: Service, args: readonly string[]) {
+  private constructor({ program, storedFds, place = tmpdir() }: Service, args: readonly string[]) {
+    this.directory = mkdtempSync(join(place, 'dmabufd-service-'));
+    this.runtimeDirectory = join(this.directory, 'run');
+    this.stateDirectory = join(this.directory, 'state');
     const daemon = [
       ...program,
       '--no-policy',

@@ -2,7 +2,7 @@ import type { Figure, Goal } from '../../../bench/figure';
 import { formatGoal, formatRatio } from '../../../bench/report/markdown';
 import { drawGoals } from '../../../bench/report/plots';
 import { judge } from '../../../bench/report/verdict';
-import { quantile } from '../../../bench/statistics';
+import { fitLine, quantile } from '../../../bench/statistics';
 
 const figure = (goal: Goal, more: Partial<Figure> = {}): Figure => ({
   name: 'FETCH & hold',
@@ -49,7 +49,7 @@ describe('what a figure comes to', () => {
     [{ atLeast: 10 }, 5, 5, true],
     [{ atLeast: 10 }, 5, 4.9, false],
     [{ atMost: 1 }, undefined, 1e6, true],
-  ])('with the goal %j and the limit %d, %d is within it: %s', (goal, limit, ratio, isWithin) => {
+  ])('with the goal %j and the limit %p, %d is within it: %s', (goal, limit, ratio, isWithin) => {
     const more = limit === undefined ? {} : { limit };
     const result = { figure: figure(goal, more), ours: rounds(ratio), theirs: rounds(1) };
     expect(judge(result)).toMatchObject({ isWithinLimit: isWithin });
@@ -80,6 +80,15 @@ describe('what a figure comes to', () => {
 
 test('a quantile is a value of the sample, in whatever order that is', () => {
   expect([0, 0.5, 0.99, 1].map((part) => quantile([5, 1, 4, 2, 3], part))).toEqual([1, 3, 5, 5]);
+});
+
+test('a line is fitted to all points, and its error says whether it is one', () => {
+  const straight = [0, 1, 3, 10].map((x) => ({ x, y: 5 + 2 * x }));
+  expect(fitLine(straight)).toEqual({ slope: 2, standardError: 0 });
+  const scattered = [4, -4, 4, -4, 4].map((y, x) => ({ x, y }));
+  const { slope, standardError } = fitLine(scattered);
+  expect(slope).toBe(0);
+  expect(standardError).toBeGreaterThan(1);
 });
 
 test('a plot says what it shows to who cannot see it, and holds no markup of its names', () => {
