@@ -3,7 +3,7 @@ import { connect } from '../../client';
 import { REPORTER } from '../../test/soak/memory';
 import type { Figure, Outcome } from '../figure';
 import { Daemon, type Installation, MOST_BUFFERS, requireFds } from '../installation';
-import { CALLS, IDLE_MS, makeCalls, residentKib, rest } from '../loads';
+import { CALLS, IDLE_MS, makeCalls, PAUSE_MS, pause, residentKib, rest } from '../loads';
 import { Server } from '../processes';
 
 const AN_EMPTY_SCRIPT = 'a Node script that does nothing';
@@ -57,7 +57,7 @@ const idle: Figure = {
 };
 
 const afterCalls: Figure = {
-  name: `Resident memory of the daemon, after ${CALLS} unary calls`,
+  name: `Resident memory of the daemon, ${PAUSE_MS / 1000} s after ${CALLS} unary calls`,
   baseline: AN_EMPTY_SCRIPT,
   unit: 'MiB',
   goal: { atMost: 1.9 },
@@ -65,11 +65,7 @@ const afterCalls: Figure = {
   rounds: 5,
   prepare: async (installation) => ({
     ours: () => memory(() => Daemon.start(installation, 'one'), makeCalls),
-    theirs: () =>
-      memory(
-        () => Server.start('one', ...installation.script('idle')),
-        async () => {},
-      ),
+    theirs: () => memory(() => Server.start('one', ...installation.script('idle')), pause),
     [Symbol.asyncDispose]: async () => {},
   }),
 };

@@ -2,12 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { connect } from '../../client';
 import { Daemon, type Installation } from '../installation';
-import { CALLS, IDLE_MS, makeCalls, rest } from '../loads';
+import { CALLS, IDLE_MS, makeCalls, PAUSE_MS, pause, rest } from '../loads';
 import { Server } from '../processes';
 
 const SESSIONS = 500;
-/** For what has been let go of to be given back. */
-const PAUSE_MS = 1_000;
 
 /** In MiB. */
 interface Usage {
@@ -23,7 +21,10 @@ interface Usage {
 const LOADS: readonly { what: string; act: (daemon: Daemon) => Promise<unknown> }[] = [
   { what: 'just started', act: async () => {} },
   { what: `idle for ${IDLE_MS / 1000} s`, act: rest },
-  { what: `after ${CALLS.toLocaleString('en')} unary calls`, act: makeCalls },
+  {
+    what: `${PAUSE_MS / 1000} s after ${CALLS.toLocaleString('en')} unary calls`,
+    act: makeCalls,
+  },
   {
     what: `with ${SESSIONS} sessions, each with a buffer`,
     async act({ directory }) {
@@ -31,6 +32,7 @@ const LOADS: readonly { what: string; act: (daemon: Daemon) => Promise<unknown> 
         const broker = await connect({ runtimeDirectory: directory });
         await broker.allocate({ sizeBytes: 4096, heap: 'memfd' });
       }
+      await pause();
     },
   },
 ];
@@ -44,7 +46,6 @@ export async function usages(installation: Installation): Promise<Usage[]> {
   for (const { what, act } of LOADS) {
     await using daemon = await Daemon.start(installation, 'one', { hasMostFds: true });
     await act(daemon);
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     found.push(usageOf(daemon.pid, `the daemon, ${what}`));
   }
   return found;
