@@ -51,7 +51,7 @@ export function drawGoals(verdicts: readonly Verdict[]): string {
       line(x(times), bottom, x(times), bottom + 5),
       text(x(times), bottom + 20, `${times}`, 'middle'),
     ]),
-    text(left - 12, bottom + 20, 'times as far as the goal', 'end'),
+    text(left - 34, bottom + 20, 'times as far as the goal', 'end'),
     ...rows,
   );
 }
