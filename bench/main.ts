@@ -80,7 +80,8 @@ async function main(): Promise<void> {
 async function measureAll(figures: readonly Figure[]): Promise<Result[]> {
   using directory = new TemporaryDirectory();
   // npm keeps what comes before a --, and who has forgotten that would wait for all of them.
-  if (figures.length === FIGURES.length) say('all figures, some ten minutes; options go after a --');
+  if (figures.length === FIGURES.length)
+    say('all figures, some ten minutes; options go after a --');
   say('building the package and the baselines');
   const installation = await Installation.make(directory);
   const results: Result[] = [];
