@@ -14,7 +14,7 @@ import { DemoDaemon } from './daemon';
 import type { Scenario } from './frames';
 import { type DemoOptions, parseOptions } from './options';
 import type { ProducerReport } from './producer';
-import { checkFindings, type DemoFindings, renderReport } from './report';
+import { checkFindings, type DemoFindings, leftIn, renderReport } from './report';
 
 const CONSUMERS = ['one', 'two'] as const;
 const TIMEOUT_MS = 15_000;
@@ -124,7 +124,10 @@ async function totalsOf(daemon: DemoDaemon): Promise<LedgerTotals> {
   return totals;
 }
 
-/** The daemon learns of a client's end from its socket: a moment later. What never comes is for the report to tell. */
+/**
+ * The daemon learns of a client's end from its socket, and refunds a buffer when the kernel has taken it back: a moment later. What never
+ * comes is for the report to tell.
+ */
 async function settledTotals(
   daemon: DemoDaemon,
   before: LedgerTotals,
@@ -133,7 +136,7 @@ async function settledTotals(
   const deadline = AbortSignal.timeout(timeoutMs);
   for (;;) {
     const totals = await totalsOf(daemon);
-    const settled = totals.sessions === 0 && totals.openFds === before.openFds;
+    const settled = leftIn(totals).length === 0 && totals.openFds === before.openFds;
     if (settled || deadline.aborted) return totals;
     await sleep(POLL_MS);
   }

@@ -32,6 +32,11 @@ export interface DemoFindings {
   readonly seconds: number;
 }
 
+/** What is not gone, by name: of all but the fds, of which the daemon has some of its own. */
+export function leftIn({ openFds: _, ...ledger }: LedgerTotals): [string, number][] {
+  return Object.entries(ledger).filter(([, count]) => count !== 0);
+}
+
 /** Whether it all held, sentence by sentence. */
 export function checkFindings(findings: DemoFindings, { frames }: DemoOptions): Check[] {
   const { consumers, totals, openFdsBefore } = findings;
@@ -39,8 +44,8 @@ export function checkFindings(findings: DemoFindings, { frames }: DemoOptions): 
   const bad = consumers.flatMap(({ badFrames }) => badFrames);
   const snapshots = consumers.flatMap(({ goodSnapshots }) => goodSnapshots);
   const broken = consumers.flatMap(({ badSnapshots }) => badSnapshots);
-  const { openFds, ...ledger } = totals;
-  const left = Object.entries(ledger).filter(([, count]) => count !== 0);
+  const { openFds } = totals;
+  const left = leftIn(totals);
   return [
     {
       held: consumers.every(({ goodFrames }) => goodFrames === frames),
