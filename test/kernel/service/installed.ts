@@ -12,7 +12,7 @@ export function packageFile(): string {
 
 export function installedPackage(): void {
   beforeAll(() => {
-    shell(`apt-get install --yes ${packageFile()}`);
+    shell(`apt-get install --yes '${packageFile()}'`);
   }, patience(30_000));
   afterAll(() => {
     shell('apt-get purge --yes dmabufd');

@@ -92,7 +92,7 @@ describe('the package, on a Debian 13 system with systemd', () => {
 
   beforeAll(() => {
     before = systemFiles();
-    shell(`apt-get install --yes ${packageFile()}`);
+    shell(`apt-get install --yes '${packageFile()}'`);
   }, patience(30_000));
 
   test('starts a broker that takes root for an administrator and has real dma-bufs', async () => {
@@ -370,7 +370,7 @@ describe('the package, on a Debian 13 system with systemd', () => {
     async () => {
       await using client = await holder();
       const back = restarted(client.broker);
-      shell(`apt-get install --yes ${laterPackage()}`);
+      shell(`apt-get install --yes '${laterPackage()}'`);
       await back;
       await client.stillHolds();
       expect((await client.broker.status()).version).toBe('9.0.0');
