@@ -15,8 +15,8 @@ const FLAGS = [
 ];
 
 /**
- * malloc keeps what V8's compiler and nghttp2 have let go of, more than half of what it has by then. To give it back takes a tenth
- * of a millisecond on another thread, and nothing where there is nothing.
+ * malloc keeps what has been let go of, almost half of what it has after many calls. To give it back takes some tenths of a
+ * millisecond on another thread, and some hundredths where there is nothing.
  */
 const TRIM_INTERVAL_MS = 2_000;
 
