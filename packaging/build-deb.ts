@@ -49,8 +49,8 @@ const SERVICES_OF_MODULES = [
 
 const HELP = `usage: npm run deb [-- --out DIRECTORY] [--arch amd64|arm64]
 
-Builds dmabufd_VERSION_ARCH.deb in DIRECTORY (default: the current one), for this machine's architecture or, cross-compiled, for the other one: then with Debian's g++-aarch64-linux-gnu, or g++-x86-64-linux-gnu. Needs
-dpkg-deb, strip and md5sum.
+Builds dmabufd_VERSION_ARCH.deb in DIRECTORY (default: the current one), for this machine's architecture or, cross-compiled, for
+the other one: then with Debian's g++-aarch64-linux-gnu, or g++-x86-64-linux-gnu. Needs dpkg-deb, strip and md5sum.
 `;
 
 interface Manifest {

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -22,6 +23,28 @@ vm.Script = class extends vm.Script {
     console.error('rejected: ' + this.cachedDataRejected);
   }
 };`;
+
+test('a package is not made of what has been changed since it was compiled', async () => {
+  const project = mkdtempSync(join(tmpdir(), 'dmabufd-sources-'));
+  try {
+    for (const part of [
+      'client',
+      'native/index.ts',
+      'package.json',
+      'packaging',
+      'proto',
+      'server',
+    ]) {
+      cpSync(join(projectRoot, part), join(project, part), { recursive: true });
+    }
+    symlinkSync(join(projectRoot, 'node_modules'), join(project, 'node_modules'));
+    await expect(bundle(project, join(project, 'out'))).rejects.toThrow(
+      /\.ts has been changed since it was compiled: npm run build first$/,
+    );
+  } finally {
+    rmSync(project, { recursive: true, force: true });
+  }
+});
 
 describe('the starter of a packaged program', () => {
   const place = mkdtempSync(join(tmpdir(), 'dmabufd-starter-'));
